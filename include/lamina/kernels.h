@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lamina/kernels.h: the vectorised kernels, usable alone.
+ *
+ * Each works on a row-major matrix of `rows` x `columns` floats with a leading dimension: element (i, j) of x is
+ * x[i * ldx + j]. Outputs come first, then inputs, then sizes. Zero rows or columns do nothing. An output may be the very input
+ * (same pointer, same leading dimension) unless said otherwise; partial overlap is not allowed. No alignment is needed, and
+ * nothing outside the rows x columns elements is read or written.
+ *
+ * All return LAM_OK, LAM_NO_HANDLE for a null pointer where there are elements, or LAM_INVALID_ARGUMENT for a leading dimension
+ * below the columns. All are pure functions: no context, no state, safe in any thread, from any floating-point mode (saved and
+ * restored). The bits of the results are the same on every instruction set, compiler and machine; where a result is a NaN, its
+ * sign and payload are not promised. They run on the best instruction set of this CPU, or a lower one where LAMINA_ISA says so
+ * (an unknown name there is reported by lam_context_create; kernels then use the best).
+ *
+ * Errors are in ULP of the float result over all finite inputs; u = 2^-24. docs/numerics.md tells where the bounds come from.
+ * Everything here is since 0.1.
+ */
+#ifndef LAMINA_KERNELS_H
+#define LAMINA_KERNELS_H
+
+#include <lamina/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- elementwise: y = f(x) --------------------------------------------------------------------------------------- */
+
+/* exp(x) within 1 ULP; +inf above 88.72, 0 below -103.97; denormal results are exact to half their spacing plus 1 ULP. */
+LAM_API lam_status lam_exp(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+/* log(x) within 1 ULP; -inf at 0, NaN below 0; denormal x is allowed. */
+LAM_API lam_status lam_log(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+/* max(x, 0); NaN stays NaN, -0 becomes 0. */
+LAM_API lam_status lam_relu(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+/* 1 / (1 + exp(-x)) within 2 ULP, without overflow on either side. */
+LAM_API lam_status lam_sigmoid(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+/* tanh(x) within 2 ULP. */
+LAM_API lam_status lam_tanh(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+
+/* Their backward passes, from the forward result y: dx = dy * f'(x). `dx` may be `dy`. relu'(0) = 0; where y is NaN, relu's
+ * dx is NaN. */
+LAM_API lam_status lam_relu_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                     size_t rows, size_t columns);
+LAM_API lam_status lam_sigmoid_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                        size_t rows, size_t columns);
+LAM_API lam_status lam_tanh_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                     size_t rows, size_t columns);
+
+/* y = x + bias, bias one row of `columns` floats; and the same followed by relu. */
+LAM_API lam_status lam_bias(float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns);
+LAM_API lam_status lam_bias_relu(float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows,
+                                 size_t columns);
+
+/* y = a + b. */
+LAM_API lam_status lam_add(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows,
+                           size_t columns);
+
+/* y = scale * x + offset, from bytes (pixels) and from floats, one fused multiply-add each. */
+LAM_API lam_status lam_from_bytes(float *y, size_t ldy, const uint8_t *x, size_t ldx, float scale, float offset, size_t rows,
+                                  size_t columns);
+LAM_API lam_status lam_affine(float *y, size_t ldy, const float *x, size_t ldx, float scale, float offset, size_t rows,
+                              size_t columns);
+
+/* ---- along a row ------------------------------------------------------------------------------------------------- */
+
+/* softmax: y_ij = exp(x_ij - m_i) / sum_k exp(x_ik - m_i), m_i the row's maximum. Relative error at most
+ * (|x - m| + ln n + d + 2e + 2) u, d the depth of the summation tree, e the error of exp in u. Finite huge logits are fine; a
+ * +inf, a NaN, or nothing but -inf in a row makes that row NaN. */
+LAM_API lam_status lam_softmax(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+/* log-softmax: y_ij = x_ij - m_i - log(sum_k exp(x_ik - m_i)). */
+LAM_API lam_status lam_log_softmax(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+/* log-sum-exp of each row into y[rows]; -inf for a row of -inf, +inf for a row with +inf. Absolute error at most
+ * (3 ln n + d + e + |y|) u. */
+LAM_API lam_status lam_log_sum_exp(float *y, const float *x, size_t ldx, size_t rows, size_t columns);
+
+/* dx = y * (dy - sum_k dy_k y_k), and dx = dy - exp(y) * sum_k dy_k. `dx` may be `dy`. */
+LAM_API lam_status lam_softmax_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                        size_t rows, size_t columns);
+LAM_API lam_status lam_log_softmax_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                            size_t rows, size_t columns);
+
+/* The index of each row's first maximum into index[rows]; NaNs are passed over, 0 for a row of NaN or -inf. `columns` at most
+ * 2^31 - 1 and at least 1 where there are rows. */
+LAM_API lam_status lam_argmax(int32_t *index, const float *x, size_t ldx, size_t rows, size_t columns);
+
+/* Sums of each column into y[columns]: y_j = sum_i x_ij, one chain in increasing i. `y` must not overlap x. */
+LAM_API lam_status lam_column_sums(float *y, const float *x, size_t ldx, size_t rows, size_t columns);
+
+/* ---- losses: value and gradient in one call ---------------------------------------------------------------------- */
+
+/* Common to all: `loss[rows]` gets each row's loss; `dx`, where not NULL, gets scale * d loss_i / d x_ij, so scale = 1/rows is
+ * the gradient of the batch's mean. `loss` may be NULL where only the gradient is wanted. `dx` may be `x`. Sums along a row run
+ * in 16 lanes, folded in a fixed tree. */
+
+/* Softmax with cross-entropy from logits, integer labels: loss = log-sum-exp(x) - x[label], dx = scale * (softmax(x) - onehot).
+ * A label outside [0, columns) gives LAM_INVALID_DATA before anything is written. */
+LAM_API lam_status lam_softmax_sparse_crossentropy(float *loss, float *dx, size_t lddx, const float *x, size_t ldx,
+                                                   const int32_t *labels, float scale, size_t rows, size_t columns);
+/* The same with a row of target probabilities: loss = sum_j t_j (lse - x_j), dx = scale * (softmax(x) * sum(t) - t).
+ * A target of 0 adds 0 even where x_j is -inf. */
+LAM_API lam_status lam_softmax_crossentropy(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t,
+                                            size_t ldt, float scale, size_t rows, size_t columns);
+/* Sigmoid with binary cross-entropy from logits, mean over the columns: loss = mean_j (max(x,0) - x t + log1p(exp(-|x|))),
+ * dx = scale / columns * (sigmoid(x) - t). */
+LAM_API lam_status lam_sigmoid_binary_crossentropy(float *loss, float *dx, size_t lddx, const float *x, size_t ldx,
+                                                   const float *t, size_t ldt, float scale, size_t rows, size_t columns);
+
+/* Cross-entropies from probabilities, as Keras on TensorFlow; clip(p) lies in [1e-7, 1 - 1e-7] (in float: 0.99999988). Sparse:
+ * loss = log(sum_j clip(p_j)) - log(clip(p_label)). Dense: loss = -sum_j t_j log(clip(p_j / sum p)). Binary: loss = -mean_j (t
+ * log(clip(p)) + (1 - t) log(1 - clip(p))). The gradient is 0 where the clip acts. */
+LAM_API lam_status lam_sparse_crossentropy(float *loss, float *dp, size_t lddp, const float *p, size_t ldp, const int32_t *labels,
+                                           float scale, size_t rows, size_t columns);
+LAM_API lam_status lam_crossentropy(float *loss, float *dp, size_t lddp, const float *p, size_t ldp, const float *t, size_t ldt,
+                                    float scale, size_t rows, size_t columns);
+LAM_API lam_status lam_binary_crossentropy(float *loss, float *dp, size_t lddp, const float *p, size_t ldp, const float *t,
+                                           size_t ldt, float scale, size_t rows, size_t columns);
+
+/* Squared error: loss = factor * sum_j (x_j - t_j)^2, dx = 2 * factor * scale * (x - t). Mean squared error is factor =
+ * 1/columns, the sum of squares factor = 1/2. */
+LAM_API lam_status lam_squared_error(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,
+                                     float factor, float scale, size_t rows, size_t columns);
+
+/* ---- optimizers: one pass over `count` parameters w with gradients g ---------------------------------------------- */
+
+/* Names and order of operations are Keras 3's. State arrays start at 0. State below 2^-100 is stored as 0, which keeps it out of
+ * the denormals. w, g and the states must not overlap. */
+
+/* w -= rate * g. */
+LAM_API lam_status lam_sgd(float *w, const float *g, float rate, size_t count);
+/* velocity = momentum * velocity - rate * g; w += velocity, or with nesterov w += momentum * velocity - rate * g. */
+LAM_API lam_status lam_sgd_momentum(float *w, float *velocity, const float *g, float rate, float momentum, size_t count);
+LAM_API lam_status lam_sgd_nesterov(float *w, float *velocity, const float *g, float rate, float momentum, size_t count);
+/* v = rho v + (1 - rho) g^2; w -= rate * g / sqrt(v + epsilon) (Keras 3), or g / (sqrt(v) + epsilon) (Keras 2, PyTorch). */
+LAM_API lam_status lam_rmsprop(float *w, float *v, const float *g, float rate, float rho, float epsilon, size_t count);
+LAM_API lam_status lam_rmsprop_epsilon_outside(float *w, float *v, const float *g, float rate, float rho, float epsilon,
+                                               size_t count);
+/* m += (g - m)(1 - beta_1); v += (g^2 - v)(1 - beta_2); w -= rate * sqrt(1 - beta_2^step)/(1 - beta_1^step) * m / (sqrt(v) +
+ * epsilon). `step` counts from 1; the powers are taken in double. Source: Kingma, Ba, "Adam", ICLR 2015, section 2, with epsilon
+ * as in Keras. */
+LAM_API lam_status lam_adam(float *w, float *m, float *v, const float *g, float rate, float beta_1, float beta_2, float epsilon,
+                            uint64_t step, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

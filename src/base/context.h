@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The context's inside, and what every room uses of it: memory, ownership, failing with a sentence.
+ */
+#ifndef LAM_BASE_CONTEXT_H
+#define LAM_BASE_CONTEXT_H
+
+#include <lamina/base.h>
+#include <stdarg.h>
+
+struct lam_pool;
+struct lam_gemm;
+struct lam_kernel_table;
+
+/* The head of everything a context owns: a model, a dataset. `destroy` frees what the object holds, not the object. */
+typedef struct lam_object {
+  lam_context *context;
+  struct lam_object *next, *previous;
+  void (*destroy)(struct lam_object *object);
+  size_t size;
+} lam_object;
+
+struct lam_context {
+  lam_allocator allocator;
+  lam_object objects; /* head of the ring of what is owned, newest first */
+  const struct lam_kernel_table *kernels;
+  struct lam_gemm *gemms; /* the backends there are (src/blas); the context's own is `gemm` */
+  const struct lam_gemm *gemm;
+  struct lam_pool *pool; /* NULL with one thread */
+  uint64_t seed;
+  unsigned threads;
+  bool keep_blas_threads;
+  bool unusable; /* born with an error: every creator fails and the sentence stays */
+  lam_status status;
+  char message[512];
+  void (*log)(void *user, const char *line);
+  void *log_user;
+};
+
+/* Memory at a multiple of 64 bytes. NULL where it is exhausted (the sentence is set) or where size is 0. */
+void *lam_allocate(lam_context *context, size_t size);
+void *lam_allocate_zero(lam_context *context, size_t size);
+/* count * size, checked against overflow. */
+void *lam_allocate_array(lam_context *context, size_t count, size_t size);
+void lam_release(lam_context *context, void *memory, size_t size);
+/* Grows an array of `*capacity` elements of `size` bytes to at least `needed`, keeping its contents; LAM_OUT_OF_MEMORY or LAM_OK. */
+lam_status lam_grow(lam_context *context, void **memory, size_t *capacity, size_t needed, size_t size);
+char *lam_copy_string(lam_context *context, const char *string); /* release with lam_release_string */
+void lam_release_string(lam_context *context, char *string);
+
+/* A zeroed object of `size` bytes that starts with a lam_object, linked into the context; NULL where memory is exhausted or the
+ * context is NULL or unusable. lam_object_destroy unlinks it, calls its destroy, and frees it; it takes NULL. */
+void *lam_object_create(lam_context *context, size_t size, void (*destroy)(lam_object *object));
+void lam_object_destroy(void *object);
+
+/* Sets the context's status and sentence and returns the status, so that a failing function ends in `return lam_fail(...)`. */
+lam_status lam_fail(lam_context *context, lam_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Tells the log callback a line, if there is one. */
+void lam_log_line(lam_context *context, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* True where all bytes are zero: how `reserved` is checked. */
+bool lam_all_zero(const void *bytes, size_t size);
+
+/* The floating-point mode: enter saves it and sets the default (round to nearest, no traps, denormals kept); leave puts it back. */
+typedef struct lam_fp_mode { uint64_t saved; } lam_fp_mode;
+lam_fp_mode lam_fp_enter(void);
+void lam_fp_leave(lam_fp_mode mode);
+
+/* Locale-independent text for messages and JSON: the shortest decimal that reads back as the same float/double. Returns buffer. */
+char *lam_format_float(char buffer[32], float value);
+char *lam_format_double(char buffer[32], double value);
+/* Reads a decimal number wherever strtod would in the C locale; returns the end, or `text` where there is none. */
+const char *lam_parse_double(const char *text, const char *end, double *value);
+
+#endif

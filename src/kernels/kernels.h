@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The kernels as the library itself calls them: one table of functions per instruction set. No checks, no floating-point mode:
+ * the caller has done both. Every kernel is one line of LAM_KERNEL_LIST, which makes the table, each instruction set's
+ * instance of it, and the declarations; the public functions of lamina/kernels.h check and call through it.
+ */
+#ifndef LAM_KERNELS_KERNELS_H
+#define LAM_KERNELS_KERNELS_H
+
+#include <lamina/kernels.h>
+
+#define LAM_UNARY_ARGUMENTS (float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns)
+#define LAM_BACKWARD_ARGUMENTS                                                                                                   \
+  (float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy, size_t rows, size_t columns)
+#define LAM_SPARSE_LOSS_ARGUMENTS                                                                                                \
+  (float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const int32_t *labels, float scale, size_t rows,             \
+   size_t columns)
+#define LAM_DENSE_LOSS_ARGUMENTS                                                                                                 \
+  (float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt, float scale, size_t rows,        \
+   size_t columns)
+
+/* X(name, (arguments)): all return void. */
+#define LAM_KERNEL_LIST(X)                                                                                                       \
+  X(exp, LAM_UNARY_ARGUMENTS)                                                                                                    \
+  X(log, LAM_UNARY_ARGUMENTS)                                                                                                    \
+  X(relu, LAM_UNARY_ARGUMENTS)                                                                                                   \
+  X(sigmoid, LAM_UNARY_ARGUMENTS)                                                                                                \
+  X(tanh, LAM_UNARY_ARGUMENTS)                                                                                                   \
+  X(softmax, LAM_UNARY_ARGUMENTS)                                                                                                \
+  X(log_softmax, LAM_UNARY_ARGUMENTS)                                                                                            \
+  X(relu_backward, LAM_BACKWARD_ARGUMENTS)                                                                                       \
+  X(sigmoid_backward, LAM_BACKWARD_ARGUMENTS)                                                                                    \
+  X(tanh_backward, LAM_BACKWARD_ARGUMENTS)                                                                                       \
+  X(softmax_backward, LAM_BACKWARD_ARGUMENTS)                                                                                    \
+  X(log_softmax_backward, LAM_BACKWARD_ARGUMENTS)                                                                                \
+  X(bias, (float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns))                    \
+  X(bias_relu, (float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns))               \
+  X(add, (float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows, size_t columns))            \
+  X(from_bytes, (float *y, size_t ldy, const uint8_t *x, size_t ldx, float scale, float offset, size_t rows, size_t columns))    \
+  X(affine, (float *y, size_t ldy, const float *x, size_t ldx, float scale, float offset, size_t rows, size_t columns))          \
+  X(log_sum_exp, (float *y, const float *x, size_t ldx, size_t rows, size_t columns))                                            \
+  X(argmax, (int32_t * index, const float *x, size_t ldx, size_t rows, size_t columns))                                          \
+  X(column_sums, (float *y, const float *x, size_t ldx, size_t rows, size_t columns))                                            \
+  X(softmax_sparse_crossentropy, LAM_SPARSE_LOSS_ARGUMENTS)                                                                      \
+  X(softmax_crossentropy, LAM_DENSE_LOSS_ARGUMENTS)                                                                              \
+  X(sigmoid_binary_crossentropy, LAM_DENSE_LOSS_ARGUMENTS)                                                                       \
+  X(sparse_crossentropy, LAM_SPARSE_LOSS_ARGUMENTS)                                                                              \
+  X(crossentropy, LAM_DENSE_LOSS_ARGUMENTS)                                                                                      \
+  X(binary_crossentropy, LAM_DENSE_LOSS_ARGUMENTS)                                                                               \
+  X(squared_error, (float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt, float factor,   \
+                    float scale, size_t rows, size_t columns))                                                                   \
+  X(sgd, (float *w, const float *g, float rate, size_t count))                                                                   \
+  X(sgd_momentum, (float *w, float *velocity, const float *g, float rate, float momentum, size_t count))                         \
+  X(sgd_nesterov, (float *w, float *velocity, const float *g, float rate, float momentum, size_t count))                         \
+  X(rmsprop, (float *w, float *v, const float *g, float rate, float rho, float epsilon, size_t count))                           \
+  X(rmsprop_epsilon_outside, (float *w, float *v, const float *g, float rate, float rho, float epsilon, size_t count))           \
+  X(adam, (float *w, float *m, float *v, const float *g, float rate, float beta_1, float beta_2, float epsilon, uint64_t step,   \
+           size_t count))                                                                                                        \
+  X(gemm, (int transa, int transb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b,        \
+           size_t ldb, float beta, float *c, size_t ldc))
+
+typedef struct lam_kernel_table {
+  const char *isa;
+#define LAM_X(name, arguments) void(*name) arguments;
+  LAM_KERNEL_LIST(LAM_X)
+#undef LAM_X
+} lam_kernel_table;
+
+/* The levels, best first: X(name, meson condition is LAM_HAVE_name). The kernels of a level end in its name. */
+#define LAM_ISA_LIST(X) X(avx512) X(avx2) X(neon) X(portable)
+
+/* The table of the best level this CPU has, or of the upper limit that LAMINA_ISA sets; decided once, thread-safe. */
+const lam_kernel_table *lam_kernels(void);
+
+/* The table of a named level, or NULL where this CPU or build lacks it: for tests and benches. */
+const lam_kernel_table *lam_kernels_at(const char *isa);
+
+/* NULL when LAMINA_ISA is unset or known; otherwise its value, which is not a level. */
+const char *lam_isa_unknown(void);
+
+#endif
