@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lamina/graph.h: graphs of layers.
+ *
+ * A graph is nodes; a node is a layer applied to earlier nodes. Each function below appends one node and returns it by value, or
+ * a failed node, which every later call passes on: errors need one check, where the model is created. A graph is what a model is
+ * made from; it holds no weights. Shapes are those of one row: the batch is the only free dimension.
+ *
+ *   functional   lam_node a = lam_input(graph, shape), b = lam_dense(a, 64, NULL), c = lam_merge(...);
+ *   sequential   lam_dense(lam_last(graph), 64, NULL); lam_dense(lam_last(graph), 10, NULL);
+ *                The first lam_last of an empty graph is an input whose shape is taken from the data.
+ */
+#ifndef LAMINA_GRAPH_H
+#define LAMINA_GRAPH_H
+
+#include <lamina/array.h>
+#include <lamina/gemm.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lam_graph lam_graph;
+
+/* A node of a graph. index < 0: a failed one. */
+typedef struct lam_node {
+  lam_graph *graph;
+  int index;
+} lam_node;
+
+/* An empty graph, or NULL. Since 0.1. */
+LAM_API lam_graph *lam_graph_create(lam_context *context);
+LAM_API void lam_graph_destroy(lam_graph *graph);
+
+/* The node appended last; in an empty graph, an input of unknown shape. Since 0.1. */
+LAM_API lam_node lam_last(lam_graph *graph);
+
+/* Names the layer that made this node and returns the node. Layers are otherwise named as Keras does: dense, dense_1, ... The
+ * name is 1 to 63 of letters, digits, '_', '-', '.' and new in its graph (LAM_INVALID_ARGUMENT). Since 0.1. */
+LAM_API lam_node lam_named(lam_node node, const char *name);
+
+/* Applies the layer that made `layer` to other nodes: one layer, its weights shared, its gradients summed. Since 0.1. */
+LAM_API lam_node lam_apply(lam_node layer, const lam_node *inputs, size_t count);
+
+/* ---- layers ------------------------------------------------------------------------------------------------------ */
+
+/* How a weight starts: X(NAME, name). The value means: the number (constant), the bound (random_uniform, 0.05), the standard
+ * deviation (random_normal and truncated_normal, 0.05), the factor (orthogonal and identity, 1). Random ones draw from the
+ * context's seed, each weight from a stream of its own, so that equal seeds and architectures give equal weights on every
+ * machine; orthogonal needs a build with LAPACKE, and its bits are that library's. The variance scaling family is Glorot and
+ * Bengio (AISTATS 2010), He et al. (ICCV 2015) and LeCun et al. (1998), with Keras's truncation of the normals at two standard
+ * deviations. */
+#define LAM_INITIALIZER_LIST(X)                                                                                                  \
+  X(INITIALIZER_DEFAULT, default)                                                                                                \
+  X(GLOROT_UNIFORM, glorot_uniform)                                                                                              \
+  X(GLOROT_NORMAL, glorot_normal)                                                                                                \
+  X(HE_UNIFORM, he_uniform)                                                                                                      \
+  X(HE_NORMAL, he_normal)                                                                                                        \
+  X(LECUN_UNIFORM, lecun_uniform)                                                                                                \
+  X(LECUN_NORMAL, lecun_normal)                                                                                                  \
+  X(RANDOM_UNIFORM, random_uniform)                                                                                              \
+  X(RANDOM_NORMAL, random_normal)                                                                                                \
+  X(TRUNCATED_NORMAL, truncated_normal)                                                                                          \
+  X(ZEROS, zeros)                                                                                                                \
+  X(ONES, ones)                                                                                                                  \
+  X(CONSTANT, constant)                                                                                                          \
+  X(IDENTITY, identity)                                                                                                          \
+  X(ORTHOGONAL, orthogonal)
+
+typedef enum lam_initializer_type {
+#define LAM_X(NAME, name) LAM_##NAME,
+  LAM_INITIALIZER_LIST(LAM_X)
+#undef LAM_X
+} lam_initializer_type;
+
+typedef struct lam_initializer {
+  lam_initializer_type type;
+  float value; /* 0: the type's default above; LAM_ZERO: 0 */
+} lam_initializer;
+
+/* Where rows come in. Rank 0: the shape is not known yet; it is then taken from the data, or from the first layer's input_dim.
+ * Errors: LAM_INVALID_SHAPE for a size of 0, a rank above LAM_MAX_RANK, or more than 2^31 - 1 elements. Since 0.1. */
+LAM_API lam_node lam_input(lam_graph *graph, lam_shape shape);
+
+typedef struct lam_dense_options {
+  lam_activation activation;
+  bool no_bias;
+  size_t input_dim;                   /* not 0: the width that must come in */
+  lam_initializer kernel_initializer; /* default: glorot_uniform */
+  lam_initializer bias_initializer;   /* default: zeros */
+  uint64_t reserved[12];
+} lam_dense_options;
+
+/* y = activation(x W + b), over the last axis of x, as Keras: W is (width of x) x units. `options` may be NULL. Since 0.1. */
+LAM_API lam_node lam_dense(lam_node x, size_t units, const lam_dense_options *options);
+
+/* All axes of a row as one. Costs nothing when it runs. Since 0.1. */
+LAM_API lam_node lam_flatten(lam_node x);
+
+/* An activation alone; softmax and log_softmax run along the last axis. Since 0.1. */
+LAM_API lam_node lam_activate(lam_node x, lam_activation activation);
+
+/* How several nodes of one shape become one: X(NAME, name). */
+#define LAM_MERGE_LIST(X) X(ADD, add)
+
+typedef enum lam_merge_type {
+#define LAM_X(NAME, name) LAM_MERGE_##NAME,
+  LAM_MERGE_LIST(LAM_X)
+#undef LAM_X
+} lam_merge_type;
+
+/* Keras's merging layers, element by element, of at least two nodes of one shape. Since 0.1. */
+LAM_API lam_node lam_merge(lam_merge_type type, const lam_node *nodes, size_t count);
+
+/* The nodes one behind the other along the last axis; the other axes must agree. At least two nodes. Since 0.1. */
+LAM_API lam_node lam_concatenate(const lam_node *nodes, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lamina/model.h: models (layers with weights) and sessions (inference).
+ */
+#ifndef LAMINA_MODEL_H
+#define LAMINA_MODEL_H
+
+#include <lamina/data.h>
+#include <lamina/graph.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lam_model lam_model;
+typedef struct lam_session lam_session;
+
+/* ---- models ------------------------------------------------------------------------------------------------------ */
+
+/* Makes a model that computes `outputs`, all of one graph: sorts the nodes, infers and checks every shape, draws the initial
+ * weights. Its inputs are the graph's inputs in the order they were made. Where an input's shape is unknown the model is not
+ * built yet: lam_model_build, or the first fit, does that. The graph is not needed afterwards; two models of one graph have
+ * weights of their own.
+ * Errors: LAM_INVALID_SHAPE with both layers' names and shapes; LAM_INVALID_ARGUMENT (no outputs, different graphs, an input that
+ * reaches no output). Since 0.1. */
+LAM_API lam_model *lam_model_create(const lam_node *outputs, size_t count);
+
+/* Gives the shapes of all inputs to a model that is not built (one of rank 0 keeps what is known). Nothing happens to a built
+ * one whose shapes agree; shapes that do not are LAM_INVALID_SHAPE. Since 0.1. */
+LAM_API lam_status lam_model_build(lam_model *model, const lam_shape *inputs, size_t count);
+
+LAM_API void lam_model_destroy(lam_model *model);
+
+/* The numbers of inputs and outputs and their shapes; rank 0 while unknown. A shape's index beyond the count gives rank 0. Since
+ * 0.1. */
+LAM_API bool lam_model_is_built(const lam_model *model);
+LAM_API size_t lam_model_input_count(const lam_model *model);
+LAM_API size_t lam_model_output_count(const lam_model *model);
+LAM_API lam_shape lam_model_input_shape(const lam_model *model, size_t input);
+LAM_API lam_shape lam_model_output_shape(const lam_model *model, size_t output);
+
+/* What summary() tells of one node, in the order of computation; strings live as long as the model. */
+typedef struct lam_layer_info {
+  const char *name;  /* "dense_1" */
+  const char *type;  /* "Dense" */
+  lam_shape output;  /* rank 0: not built */
+  size_t parameters; /* numbers in its weights; 0 for a repeated application, whose weights were counted before */
+  size_t inputs;     /* nodes it is connected to; their places in this list: lam_model_layer_input */
+} lam_layer_info;
+
+LAM_API size_t lam_model_layer_count(const lam_model *model);
+LAM_API lam_status lam_model_layer(const lam_model *model, size_t layer, lam_layer_info *info);
+LAM_API size_t lam_model_layer_input(const lam_model *model, size_t layer, size_t input);
+
+/* One weight tensor. `data` may be read while no training step runs; it lives as long as the model. */
+typedef struct lam_parameter {
+  const char *name; /* "dense/kernel", "dense/bias" */
+  lam_shape shape;
+  size_t count;
+  const float *data;
+} lam_parameter;
+
+LAM_API size_t lam_model_parameter_count(const lam_model *model);
+LAM_API lam_status lam_model_parameter(const lam_model *model, size_t index, lam_parameter *parameter);
+/* Replaces the values of the weight with this name; `count` must be its own. Not while a session of this model runs.
+ * Errors: LAM_UNKNOWN_NAME, LAM_INVALID_SHAPE. Since 0.1. */
+LAM_API lam_status lam_model_set_parameter(lam_model *model, const char *name, const float *values, size_t count);
+
+/* How elements of input arrays without a scale of their own become numbers: scale * element + offset. Recorded by the first fit
+ * from its dataset, saved with the model; scale 0: none recorded. Since 0.1. */
+LAM_API lam_status lam_model_input_scaling(const lam_model *model, size_t input, float *scale, float *offset);
+LAM_API lam_status lam_model_set_input_scaling(lam_model *model, size_t input, float scale, float offset);
+
+/* ---- sessions ---------------------------------------------------------------------------------------------------- */
+
+/* What comes out. */
+typedef enum lam_output_kind {
+  LAM_OUTPUTS,      /* what the network's last layer gives, as Keras's predict */
+  LAM_PROBABILITIES /* softmax or sigmoid applied where the model was trained from logits; otherwise the same */
+} lam_output_kind;
+
+typedef struct lam_session_options {
+  size_t max_rows; /* of one call; 0: 1 */
+  lam_output_kind kind;
+  const char *gemm; /* NULL: "native", which neither locks nor allocates and gives every row the same bits in any batch */
+  uint64_t reserved[8];
+} lam_session_options;
+
+/* One caller's memory for inference on a built model. The model is only read: any number of sessions, each in one thread at a
+ * time, may run at once while nobody trains the model or sets its weights. Creating and destroying sessions is the context's
+ * thread's business. Since 0.1. */
+LAM_API lam_session *lam_session_create(lam_model *model, const lam_session_options *options);
+LAM_API void lam_session_destroy(lam_session *session);
+
+/* Runs rows through the network. `inputs` has one array for each input, all of the same number of rows, at most max_rows;
+ * outputs[i] gets rows x width floats of output i, or is NULL: not wanted. Does not allocate, lock or call the system with the
+ * native gemm. Errors: LAM_INVALID_SHAPE, LAM_INVALID_ARGUMENT; the sentence is the session's. Since 0.1. */
+LAM_API lam_status lam_session_run(lam_session *session, const lam_array *inputs, size_t input_count, float *const *outputs,
+                                   size_t output_count);
+
+/* The class of each row by the first output: the argmax, or for an output of width 1 whether the probability is above 0.5.
+ * Softmax and sigmoid are not computed. Since 0.1. */
+LAM_API lam_status lam_session_classes(lam_session *session, const lam_array *inputs, size_t input_count, int32_t *classes,
+                                       size_t count);
+
+/* The sentence of this session's last failure; empty when nothing failed. Since 0.1. */
+LAM_API const char *lam_session_error_message(const lam_session *session);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

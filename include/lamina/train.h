@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lamina/train.h: training: losses, optimizers, fit, evaluate, predict, and the parts of a loop of one's own.
+ */
+#ifndef LAMINA_TRAIN_H
+#define LAMINA_TRAIN_H
+
+#include <lamina/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lam_trainer lam_trainer;
+
+/* ---- losses and optimizers --------------------------------------------------------------------------------------- */
+
+/* X(NAME, name). The loss of a batch is the mean over its rows of
+ *   sparse_categorical_crossentropy  -log p[label]                    integer labels
+ *   categorical_crossentropy         -sum_j t_j log p_j               dense targets as wide as the output
+ *   binary_crossentropy              -mean_j (t log p + (1-t) log(1-p))
+ *   mean_squared_error               mean_j (y_j - t_j)^2
+ *   sum_of_squares                   1/2 sum_j (y_j - t_j)^2; its gradient is (y - t)/rows of the batch
+ * Cross-entropies take probabilities, or logits with from_logits. A softmax or sigmoid layer right before its cross-entropy is
+ * computed together with it, from the logits, with the gradient (p - t)/batch and no clipping, as Keras on TensorFlow does;
+ * otherwise probabilities are clipped to [1e-7, 1 - 1e-7]. */
+#define LAM_LOSS_LIST(X)                                                                                                         \
+  X(NO_LOSS, none)                                                                                                               \
+  X(SPARSE_CATEGORICAL_CROSSENTROPY, sparse_categorical_crossentropy)                                                            \
+  X(CATEGORICAL_CROSSENTROPY, categorical_crossentropy)                                                                          \
+  X(BINARY_CROSSENTROPY, binary_crossentropy)                                                                                    \
+  X(MEAN_SQUARED_ERROR, mean_squared_error)                                                                                      \
+  X(SUM_OF_SQUARES, sum_of_squares)
+
+typedef enum lam_loss {
+#define LAM_X(NAME, name) LAM_##NAME,
+  LAM_LOSS_LIST(LAM_X)
+#undef LAM_X
+} lam_loss;
+
+/* X(NAME, name). Formulas stand in lamina/kernels.h. */
+#define LAM_OPTIMIZER_LIST(X)                                                                                                    \
+  X(RMSPROP, rmsprop)                                                                                                            \
+  X(SGD, sgd)                                                                                                                    \
+  X(ADAM, adam)
+
+typedef enum lam_optimizer_type {
+#define LAM_X(NAME, name) LAM_##NAME,
+  LAM_OPTIMIZER_LIST(LAM_X)
+#undef LAM_X
+} lam_optimizer_type;
+
+/* An optimizer and its numbers; those it does not have are ignored. Defaults are Keras 3's. */
+typedef struct lam_optimizer_options {
+  lam_optimizer_type type; /* rmsprop, as Keras's compile */
+  float learning_rate;     /* 0.001; sgd 0.01 */
+  float momentum;          /* sgd: 0 */
+  bool nesterov;           /* sgd */
+  float rho;               /* rmsprop: 0.9 */
+  float beta_1;            /* adam: 0.9 */
+  float beta_2;            /* adam: 0.999 */
+  float epsilon;           /* 1e-7 */
+  bool epsilon_outside;    /* rmsprop: epsilon added to the root (Keras 2, PyTorch) and not inside it (Keras 3) */
+  uint64_t reserved[16];
+} lam_optimizer_options;
+
+typedef struct lam_trainer_options {
+  lam_loss loss; /* of each output; the total is their sum. none: only a loop of one's own (below) */
+  bool from_logits;
+  lam_optimizer_options optimizer;
+  bool no_fusion;       /* softmax and sigmoid stay apart from their loss: to show what that does to the numbers */
+  bool input_gradients; /* a backward pass also gives the gradient of the model's inputs */
+  uint64_t reserved[16];
+} lam_trainer_options;
+
+/* Makes a trainer: a loss, an optimizer with its state at zero, and the prepared list of operations. A new one is a recompile:
+ * the weights stay, the optimizer starts anew. `options` NULL: those the model was saved with, if any, else as if zero. Errors:
+ * LAM_INVALID_ARGUMENT names the number that is out of its range, LAM_INVALID_SHAPE. The model must outlive it. Since 0.1. */
+LAM_API lam_trainer *lam_trainer_create(lam_model *model, const lam_trainer_options *options);
+LAM_API void lam_trainer_destroy(lam_trainer *trainer);
+
+/* The options as they act, defaults filled in (so a learning_rate of 0 reads LAM_ZERO), and the model. Since 0.1. */
+LAM_API lam_status lam_trainer_get_options(const lam_trainer *trainer, lam_trainer_options *options);
+LAM_API lam_model *lam_trainer_model(const lam_trainer *trainer);
+
+/* Changes the learning rate from the next step on. Since 0.1. */
+LAM_API lam_status lam_trainer_set_learning_rate(lam_trainer *trainer, float learning_rate);
+
+/* ---- fit, evaluate, predict -------------------------------------------------------------------------------------- */
+
+/* Loss and accuracy, means over rows. Accuracy follows the targets: integer labels, or dense targets more than one wide: the
+ * share of rows whose argmax is the label's; one wide: the share whose probability is on the target's side of 0.5. It is NaN
+ * where it means nothing: squared errors on outputs that are neither softmax nor sigmoid. With several outputs it is that of the
+ * first. */
+typedef struct lam_result {
+  double loss;
+  double accuracy;
+  uint64_t rows;
+} lam_result;
+
+/* One epoch of the history. Means over the epoch as it ran, each step weighted by its rows; val_... are NaN without validation.
+ */
+typedef struct lam_epoch {
+  double loss, accuracy, val_loss, val_accuracy;
+  double seconds;
+} lam_epoch;
+
+typedef enum lam_event { LAM_EPOCH_BEGIN, LAM_STEP_END, LAM_EPOCH_END } lam_event;
+
+/* What a callback is told. */
+typedef struct lam_progress {
+  lam_event event;
+  lam_trainer *trainer;
+  size_t epoch, epochs; /* from 0 */
+  size_t step, steps;   /* of this epoch; step: how many are done */
+  double step_loss;     /* of the step that ended, before its update */
+  lam_epoch mean;       /* so far, or at LAM_EPOCH_END the epoch's record */
+} lam_progress;
+
+/* Called in the thread of fit. Not 0 stops: fit then returns LAM_OK with what is done, and lam_trainer_stopped is true. */
+typedef int (*lam_callback)(void *user, const lam_progress *progress);
+
+typedef struct lam_fit_options {
+  size_t epochs;     /* 0: 1 */
+  size_t batch_size; /* 0: 32 */
+  bool no_shuffle;   /* otherwise rows come in a new order each epoch, drawn from the context's seed and the epoch's number */
+  double validation_split;       /* 0, or the fraction of the last rows held out, as Keras */
+  const lam_dataset *validation; /* instead of validation_split */
+  lam_callback callback;
+  void *user;
+  /* Go on where this trainer's last fit was stopped, or where its checkpoint was taken, in the middle of an epoch too; `epochs`
+   * then is the number to be reached in all. Same data and options: the same bits as a fit that was not interrupted. */
+  bool resume;
+  uint64_t reserved[8];
+} lam_fit_options;
+
+/* Trains. Everything that can be wrong is found before the first step: widths, label ranges, NaN or infinity in the data
+ * (LAM_INVALID_SHAPE, LAM_INVALID_DATA; the sentence has row and value). LAM_NOT_FINITE, with the number of the step, when the
+ * loss stops being finite. The last batch of an epoch may be smaller. Since 0.1. */
+LAM_API lam_status lam_fit(lam_trainer *trainer, const lam_dataset *data, const lam_fit_options *options);
+
+/* The epochs of the last fit, *count of them; until the next fit. Whether a callback stopped it. Since 0.1. */
+LAM_API const lam_epoch *lam_trainer_history(const lam_trainer *trainer, size_t *count);
+LAM_API bool lam_trainer_stopped(const lam_trainer *trainer);
+
+/* Loss and accuracy of the model on a dataset. Since 0.1. */
+LAM_API lam_status lam_evaluate(lam_trainer *trainer, const lam_dataset *data, lam_result *result);
+
+typedef struct lam_predict_options {
+  lam_output_kind kind;
+  size_t output;     /* of a model with several: which */
+  size_t batch_size; /* 0: 32 */
+  uint64_t reserved[8];
+} lam_predict_options;
+
+/* What the network gives for each row of a dataset: rows x width floats into `outputs`, whose `count` must be just that. Targets
+ * are not looked at. Runs on the context's gemm backend. Since 0.1. */
+LAM_API lam_status lam_predict(lam_model *model, const lam_dataset *data, const lam_predict_options *options, float *outputs,
+                               size_t count);
+
+/* The class of each row (see lam_session_classes) into `classes`, `count` being the number of rows. Since 0.1. */
+LAM_API lam_status lam_predict_classes(lam_model *model, const lam_dataset *data, const lam_predict_options *options,
+                                       int32_t *classes, size_t count);
+
+/* ---- a loop of one's own ----------------------------------------------------------------------------------------- */
+
+/* Runs a batch forward in training mode; `inputs` as in lam_session_run. Since 0.1. */
+LAM_API lam_status lam_forward(lam_trainer *trainer, const lam_array *inputs, size_t input_count);
+/* rows x width floats of an output of the last lam_forward; until the next call with this trainer. Since 0.1. */
+LAM_API const float *lam_forward_output(const lam_trainer *trainer, size_t output);
+/* The backward pass from the gradients of the outputs, each rows x width as in the last lam_forward; NULL: zero. The gradients of
+ * the weights are replaced. Since 0.1. */
+LAM_API lam_status lam_backward(lam_trainer *trainer, const float *const *output_gradients, size_t output_count);
+/* The gradient of weight `index` (as lam_model_parameter counts), from the last lam_backward or step of fit; may be changed
+ * before lam_apply_gradients. NULL where there is none yet. Since 0.1. */
+LAM_API float *lam_gradient(lam_trainer *trainer, size_t index);
+/* rows x width floats: the gradient of an input, where the trainer was made with input_gradients; else NULL. Since 0.1. */
+LAM_API const float *lam_input_gradient(const lam_trainer *trainer, size_t input);
+/* One step of the optimizer with the gradients as they are. Since 0.1. */
+LAM_API lam_status lam_apply_gradients(lam_trainer *trainer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
