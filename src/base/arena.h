@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The arena: places buffers that live during intervals of steps into one block, so that buffers whose lives do not meet share memory.
+ * The arena: places buffers that live during intervals of steps into one block, so that buffers whose lives do not meet share
+ * memory.
  */
 #ifndef LAM_BASE_ARENA_H
 #define LAM_BASE_ARENA_H

@@ -43,7 +43,8 @@ void *lam_allocate_zero(lam_context *context, size_t size);
 /* count * size, checked against overflow. */
 void *lam_allocate_array(lam_context *context, size_t count, size_t size);
 void lam_release(lam_context *context, void *memory, size_t size);
-/* Grows an array of `*capacity` elements of `size` bytes to at least `needed`, keeping its contents; LAM_OUT_OF_MEMORY or LAM_OK. */
+/* Grows an array of `*capacity` elements of `size` bytes to at least `needed`, keeping its contents; LAM_OUT_OF_MEMORY or LAM_OK.
+ */
 lam_status lam_grow(lam_context *context, void **memory, size_t *capacity, size_t needed, size_t size);
 char *lam_copy_string(lam_context *context, const char *string); /* release with lam_release_string */
 void lam_release_string(lam_context *context, char *string);
@@ -61,12 +62,16 @@ void lam_log_line(lam_context *context, const char *format, ...) __attribute__((
 /* True where all bytes are zero: how `reserved` is checked. */
 bool lam_all_zero(const void *bytes, size_t size);
 
-/* The floating-point mode: enter saves it and sets the default (round to nearest, no traps, denormals kept); leave puts it back. */
-typedef struct lam_fp_mode { uint64_t saved; } lam_fp_mode;
+/* The floating-point mode: enter saves it and sets the default (round to nearest, no traps, denormals kept); leave puts it back.
+ */
+typedef struct lam_fp_mode {
+  uint64_t saved;
+} lam_fp_mode;
 lam_fp_mode lam_fp_enter(void);
 void lam_fp_leave(lam_fp_mode mode);
 
-/* Locale-independent text for messages and JSON: the shortest decimal that reads back as the same float/double. Returns buffer. */
+/* Locale-independent text for messages and JSON: the shortest decimal that reads back as the same float/double. Returns buffer.
+ */
 char *lam_format_float(char buffer[32], float value);
 char *lam_format_double(char buffer[32], double value);
 /* Reads a decimal number wherever strtod would in the C locale; returns the end, or `text` where there is none. */

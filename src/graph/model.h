@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Models from the inside. A model owns a copy of the layers it needs, sorted; all its weights are one block.
+ */
+#ifndef LAM_GRAPH_MODEL_H
+#define LAM_GRAPH_MODEL_H
+
+#include "graph/graph.h"
+#include <lamina/model.h>
+#include <lamina/train.h>
+
+typedef struct lam_model_node {
+  const lam_layer *layer;
+  size_t *inputs; /* indices of earlier nodes, in model->edges */
+  size_t input_count;
+  bool first_use;  /* of its layer: the one that owns the weights */
+  lam_shape shape; /* rank 0 while unknown */
+  size_t width;    /* elements of a row */
+  size_t first_weight, weight_count;
+} lam_model_node;
+
+typedef struct lam_weight {
+  char name[LAM_NAME_SIZE + 32]; /* "dense/kernel" */
+  lam_shape shape;
+  size_t count;
+  size_t offset; /* in the block, a multiple of 16; what lies between weights is 0 and stays 0 */
+  lam_initializer initializer;
+  size_t fan_in, fan_out;
+} lam_weight;
+
+typedef struct lam_input_scaling {
+  float scale, offset;
+} lam_input_scaling;
+
+struct lam_model {
+  lam_object object;
+  lam_layer **layers;
+  size_t layer_count;
+  lam_model_node *nodes; /* in the order of computation */
+  size_t node_count;
+  size_t *edges;
+  size_t edge_count;
+  size_t *inputs, *outputs; /* indices of nodes */
+  size_t input_count, output_count;
+  lam_input_scaling *scaling; /* for each input; scale 0: none recorded */
+  bool built;
+  lam_weight *weights;
+  size_t weight_count, weight_capacity;
+  float *values; /* the block */
+  size_t value_count;
+  /* How it was trained last: lam_trainer_create records it, files keep it, LAM_PROBABILITIES needs it. */
+  bool has_training;
+  lam_trainer_options training;
+};
+
+/* The same as lam_model_create from parts, for files: takes nothing over. Layers are copied; edges[i] are indices of earlier
+ * nodes. */
+lam_model *lam_model_from_graph(lam_graph *graph, const int *outputs, size_t count);
+
+/* Draws the initial values of all weights (initializers.c). */
+lam_status lam_initialize(lam_model *model);
+
+/* What turns output `output` into probabilities: LAM_LINEAR where it gives them already or was not trained from logits. */
+lam_activation lam_model_probabilities(const lam_model *model, size_t output);
+
+/* The activation of a node's layer, LAM_LINEAR where it has none. */
+lam_activation lam_layer_activation(const lam_layer *layer);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The plan: a model, perhaps with losses, as a flat array of prepared operations in one arena.
+ *
+ * Making a plan (plan.c) decides which activations are computed with their layer or with their loss, lets every layer
+ * emit its operations, and places every buffer by its lifetime. Running it (run.c) is a loop: no allocation, no decision.
+ */
+#ifndef LAM_GRAPH_PLAN_H
+#define LAM_GRAPH_PLAN_H
+
+#include "blas/gemm.h"
+#include "graph/model.h"
+#include "kernels/kernels.h"
+
+typedef struct lam_plan lam_plan;
+typedef struct lam_operation lam_operation;
+
+/* What changes from one run of a plan to the next. */
+typedef struct lam_step {
+  size_t rows;
+  bool training; /* gradients are wanted: a loss writes them */
+} lam_step;
+
+typedef struct lam_operand {
+  float *data;
+  size_t ld; /* floats from one row to the next */
+} lam_operand;
+
+enum { LAM_MOST_OPERANDS = 4 };
+
+/* An entry of the plan. `run` computes the units [begin, end), which do not depend on each other: rows of the batch where `units`
+ * is 0, else blocks of columns. Its meaning of the operands is its own; they come outputs first. */
+struct lam_operation {
+  void (*run)(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end);
+  lam_operand operand[LAM_MOST_OPERANDS];
+  const float *weight; /* or another pointer to parameters that is not an operand */
+  size_t columns;      /* of what it writes */
+  size_t inner;        /* of a product: the length of the sums */
+  size_t repeat;       /* matrix rows for each row of the batch */
+  size_t units, unit;  /* number of column blocks, and their width */
+  float number;
+  int choice;       /* an activation */
+  const char *name; /* "forward", "weight gradient": for profiles */
+  const char *layer;
+};
+
+/* A loss as the plan sees it; src/layers holds the table. */
+typedef struct lam_loss_type {
+  const char *name;
+  bool sparse;           /* integer labels */
+  bool classifies;       /* accuracy means something whatever the last activation is */
+  bool any_shape;        /* an output of any rank; otherwise of rank 1 */
+  lam_activation logits; /* what from_logits leaves out; LAM_LINEAR: it has no logits */
+  /* Operands: loss rows, gradient (data NULL: not wanted), output, target (labels as int32 in the same memory). */
+  void (*run)(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end);
+  void (*run_logits)(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end);
+} lam_loss_type;
+
+typedef struct lam_plan_options {
+  size_t max_rows;
+  const struct lam_gemm *gemm;
+  const lam_loss_type *loss; /* of every output; NULL: none */
+  bool from_logits;
+  bool no_fusion;
+  bool backward; /* operations of the backward pass: from the losses, or from the caller's output gradients */
+  bool input_gradients;
+  bool metrics;       /* count right answers of the first output */
+  bool inference;     /* last softmax or sigmoid as operations of their own, to be skipped where only the class is asked */
+  bool probabilities; /* with inference: softmax or sigmoid also where the model was trained from logits */
+} lam_plan_options;
+
+struct lam_plan {
+  lam_model *model;
+  lam_context *context;
+  const lam_kernel_table *kernels;
+  const struct lam_gemm *gemm;
+  lam_plan_options options;
+  lam_operation *operations; /* [0, forward_count) forward and losses, then the finishing or backward ones */
+  size_t operation_count, forward_count, operation_capacity;
+  float *arena;
+  size_t arena_size; /* bytes */
+  float *gradients;  /* as the model's block; NULL without backward */
+  /* Where the caller puts rows and finds results; each rows x width, lying next to each other. */
+  float **inputs, **outputs, **targets, **losses;
+  float **output_gradients, **input_gradients;
+  float *right; /* with metrics: 1 for each row whose class is right, else 0 */
+  bool has_accuracy;
+};
+
+lam_plan *lam_plan_create(lam_model *model, const lam_plan_options *options);
+void lam_plan_destroy(lam_plan *plan); /* NULL is allowed */
+
+/* Runs the forward operations (and losses), or the rest. */
+void lam_plan_forward(const lam_plan *plan, const lam_step *step);
+void lam_plan_finish(const lam_plan *plan, const lam_step *step);
+
+/* The mean loss over the rows of the last forward run, all outputs together, and the number of right rows; sums in double. */
+double lam_plan_loss(const lam_plan *plan, const lam_step *step);
+double lam_plan_right(const lam_plan *plan, const lam_step *step);
+
+/* ---- what a layer's forward and backward use ----------------------------------------------------------------------- */
+
+typedef uint32_t lam_buffer; /* a matrix of the arena, while the plan is made */
+
+/* Emits an operation of the layer being lowered; NULL where memory is exhausted (then the plan fails). columns, repeat, units may
+ * be set afterwards; lam_emit sets repeat 1 and rows as units. */
+lam_operation *lam_emit(lam_lowering *lowering, const char *name,
+                        void (*run)(const lam_operation *, const lam_plan *, const lam_step *, size_t, size_t));
+/* Binds operand `index` of the last emitted operation to a buffer with `ld` floats a row. */
+void lam_bind(lam_lowering *lowering, size_t index, lam_buffer buffer, size_t ld);
+/* Binds it to memory of its own: weights and their gradients. */
+void lam_bind_memory(lam_lowering *lowering, size_t index, float *data, size_t ld);
+/* Divides the columns of the last emitted operation into units on a grid that depends on their number alone. */
+void lam_by_columns(lam_lowering *lowering);
+
+lam_buffer lam_input_value(lam_lowering *lowering, size_t input);
+lam_buffer lam_output_value(lam_lowering *lowering); /* the layer's own result; made at the first call */
+void lam_output_is_input(lam_lowering *lowering);    /* the result is the first input as it is */
+const lam_shape *lam_input_shape(const lam_lowering *lowering, size_t input);
+size_t lam_input_number(const lam_lowering *lowering);
+const lam_shape *lam_output_shape(const lam_lowering *lowering);
+lam_activation lam_lowered_activation(const lam_lowering *lowering); /* the one to compute, which the plan may have changed */
+
+float *lam_weight_values(lam_lowering *lowering, size_t weight); /* by the order of declaration */
+/* Where the gradient of a weight is to be written; where the weight is shared, what is written is added to what there is. */
+void lam_bind_weight_gradient(lam_lowering *lowering, size_t index, size_t weight, size_t ld);
+
+bool lam_wants_input_gradient(const lam_lowering *lowering, size_t input);
+lam_buffer lam_output_gradient(lam_lowering *lowering);                    /* dy; belongs to this layer, which may overwrite it */
+lam_buffer lam_input_gradient_value(lam_lowering *lowering, size_t input); /* dx, to be written wholly; added up by the plan */
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tables of built-in layers and losses: adding one is a file here and a line there.
+ */
+#ifndef LAM_LAYERS_LAYERS_H
+#define LAM_LAYERS_LAYERS_H
+
+#include "graph/plan.h"
+
+extern const lam_layer_type lam_dense_type, lam_flatten_type, lam_activation_type, lam_merge_type_entry, lam_concatenate_type;
+
+/* Every layer type, ended by NULL. */
+extern const lam_layer_type *const lam_layer_types[];
+/* The type of a name such as "Dense", or NULL. */
+const lam_layer_type *lam_layer_type_find(const char *name);
+
+/* The loss, or NULL for LAM_NO_LOSS. */
+const lam_loss_type *lam_loss_type_of(lam_loss loss);
+
+/* Names of the enums of the public headers, ended by NULL. */
+extern const char *const lam_activation_names[],
+    *const lam_initializer_names[], *const lam_loss_names[], *const lam_optimizer_names[], *const lam_merge_names[];
+
+#endif

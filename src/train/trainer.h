@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Trainers from the inside: the model's plan with its losses, the optimizer's state, and where a fit is.
+ */
+#ifndef LAM_TRAIN_TRAINER_H
+#define LAM_TRAIN_TRAINER_H
+
+#include "graph/plan.h"
+
+enum { LAM_MOST_STATES = 2 };
+
+/* An optimizer: the table is in optimizers.c. */
+typedef struct lam_optimizer {
+  const char *name;
+  size_t states;                            /* blocks as large as the weights */
+  const char *state_names[LAM_MOST_STATES]; /* as files call them: "velocity" */
+  float learning_rate;                      /* the default */
+  void (*update)(const lam_kernel_table *kernels, const lam_optimizer_options *options, float *w, float *const *states,
+                 const float *g, uint64_t step, size_t count);
+} lam_optimizer;
+
+/* The table's entry of a type, which must be valid. */
+const lam_optimizer *lam_optimizer_of(lam_optimizer_type type);
+/* The fields of lam_optimizer_options and lam_trainer_options, for files and the command line. */
+extern const lam_field lam_optimizer_fields[];
+extern const lam_field lam_trainer_fields[];
+/* Number of state blocks with these options (plain sgd has none). */
+size_t lam_optimizer_states(const lam_optimizer_options *options);
+
+/* Where a fit is; everything a resumed one needs besides the weights and the optimizer's state. */
+typedef struct lam_position {
+  uint64_t steps;    /* of the optimizer since the trainer was made */
+  uint64_t epoch;    /* epochs done by this fit */
+  uint64_t step;     /* steps done in the epoch that was begun */
+  uint64_t shuffles; /* epochs ever begun: the number of the shuffle's stream */
+  double loss_sum;   /* over the rows of the epoch so far */
+  double right_sum;
+  uint64_t rows;
+} lam_position;
+
+struct lam_trainer {
+  lam_object object;
+  lam_model *model;
+  lam_trainer_options options; /* with the defaults filled in */
+  const lam_optimizer *optimizer;
+  float *states[LAM_MOST_STATES]; /* NULL until the model is built, or where there is none */
+  size_t state_count;
+  lam_position position;
+  lam_epoch *history;
+  size_t history_count, history_capacity;
+  bool stopped;
+  lam_plan *plan;   /* of fit and evaluate; NULL until rows are known */
+  lam_plan *loop;   /* of a loop of one's own */
+  size_t loop_rows; /* of its last lam_forward */
+};
+
+/* Allocates the optimizer's state when the model has just been built. */
+lam_status lam_trainer_prepare(lam_trainer *trainer);
+
+#endif
