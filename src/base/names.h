@@ -23,6 +23,7 @@ typedef enum lam_field_kind {
   LAM_FIELD_SIZE,  /* size_t */
   LAM_FIELD_SEED,  /* uint64_t */
   LAM_FIELD_FLAG,  /* bool */
+  LAM_FIELD_SHAPE, /* lam_shape, at least rank 0 */
   LAM_FIELD_ENUM   /* int-sized enum with `names` */
 } lam_field_kind;
 

@@ -35,7 +35,8 @@ struct lam_operation {
   lam_operand operand[LAM_MOST_OPERANDS];
   const float *weight; /* or another pointer to parameters that is not an operand */
   size_t columns;      /* of what it writes */
-  size_t inner;        /* of a product: the length of the sums */
+  size_t inner;        /* of a product: the length of the sums; of a copy: the first column written */
+  size_t offset;       /* of a copy: the first column read */
   size_t repeat;       /* matrix rows for each row of the batch */
   size_t units, unit;  /* number of column blocks, and their width */
   float number;
@@ -82,6 +83,7 @@ struct lam_plan {
   float *gradients;  /* as the model's block; NULL without backward */
   /* Where the caller puts rows and finds results; each rows x width, lying next to each other. */
   float **inputs, **outputs, **targets, **losses;
+  float **raw_outputs; /* before the finishing operations: enough to tell the class */
   float **output_gradients, **input_gradients;
   float *right; /* with metrics: 1 for each row whose class is right, else 0 */
   bool has_accuracy;

@@ -7,7 +7,7 @@
 
 #include "graph/plan.h"
 
-extern const lam_layer_type lam_dense_type, lam_flatten_type, lam_activation_type, lam_merge_type_entry, lam_concatenate_type;
+extern const lam_layer_type lam_dense_type, lam_flatten_type, lam_activation_type, lam_add_type, lam_concatenate_type;
 
 /* Every layer type, ended by NULL. */
 extern const lam_layer_type *const lam_layer_types[];
@@ -18,7 +18,16 @@ const lam_layer_type *lam_layer_type_find(const char *name);
 const lam_loss_type *lam_loss_type_of(lam_loss loss);
 
 /* Names of the enums of the public headers, ended by NULL. */
-extern const char *const lam_activation_names[],
-    *const lam_initializer_names[], *const lam_loss_names[], *const lam_optimizer_names[], *const lam_merge_names[];
+extern const char *const lam_activation_names[], *const lam_initializer_names[], *const lam_loss_names[],
+                                                                                     *const lam_optimizer_names[];
+
+/* Checks of options that layers share. */
+lam_status lam_check_activation(lam_context *context, const char *layer, lam_activation activation);
+lam_status lam_check_initializer(lam_context *context, const char *layer, lam_initializer initializer);
+
+/* Emits y = f(x) over the layer's output shape, or dx = dy f'(x) from y; the buffers may be the same. */
+lam_status lam_emit_activation(lam_lowering *lowering, lam_activation activation, lam_buffer y, lam_buffer x);
+lam_status lam_emit_activation_backward(lam_lowering *lowering, lam_activation activation, lam_buffer dx, lam_buffer dy,
+                                        lam_buffer y);
 
 #endif

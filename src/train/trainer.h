@@ -5,6 +5,8 @@
 #ifndef LAM_TRAIN_TRAINER_H
 #define LAM_TRAIN_TRAINER_H
 
+#include "base/pool.h"
+#include "data/dataset.h"
 #include "graph/plan.h"
 
 enum { LAM_MOST_STATES = 2 };
@@ -51,10 +53,27 @@ struct lam_trainer {
   bool stopped;
   lam_plan *plan;   /* of fit and evaluate; NULL until rows are known */
   lam_plan *loop;   /* of a loop of one's own */
-  size_t loop_rows; /* of its last lam_forward */
+  size_t loop_rows; /* of its last lam_forward, until lam_backward */
+  lam_plan *last;   /* whose backward pass ran last: its gradients are lam_gradient's */
 };
 
 /* Allocates the optimizer's state when the model has just been built. */
 lam_status lam_trainer_prepare(lam_trainer *trainer);
+
+/* Makes the plan of fit and evaluate for batches of up to `rows`, where there is none that large. */
+lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows);
+
+/* One step of the optimizer. */
+void lam_trainer_update(lam_trainer *trainer, const float *gradients);
+
+/* Builds the model from the data's shapes where it is not built, and checks that the data fit it and the loss: numbers of arrays,
+ * widths, kinds of targets, label ranges, finite numbers. */
+lam_status lam_trainer_check_data(lam_trainer *trainer, const lam_dataset *data);
+
+/* Runs the forward operations and losses on rows of a dataset. */
+void lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, const uint32_t *rows, const lam_step *step);
+
+/* Loss and accuracy over a checked dataset, in batches of up to `batch` rows. */
+void lam_trainer_measure(lam_trainer *trainer, const lam_dataset *data, size_t batch, lam_result *result);
 
 #endif

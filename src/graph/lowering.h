@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is known while a plan is being made: the state that plan.c and lower.c share.
+ */
+#ifndef LAM_GRAPH_LOWERING_H
+#define LAM_GRAPH_LOWERING_H
+
+#include "graph/plan.h"
+
+#define LAM_NO_BUFFER UINT32_MAX
+#define LAM_PLAN_END SIZE_MAX /* as a buffer's last use: it stays until the plan is run again */
+
+typedef struct lam_buffer_plan {
+  size_t width;       /* floats in a row of the batch */
+  bool whole;         /* one row whatever the batch: a weight's gradient */
+  size_t first, last; /* operations that use it */
+  size_t offset;
+} lam_buffer_plan;
+
+typedef struct lam_binding {
+  size_t operation, operand;
+  lam_buffer buffer;
+} lam_binding;
+
+/* A sum that is due when the layer's backward pass has been emitted: target += addend. */
+typedef struct lam_addition {
+  lam_buffer addend;
+  lam_buffer target; /* or, where this is LAM_NO_BUFFER, `memory` */
+  float *memory;
+} lam_addition;
+
+struct lam_lowering {
+  lam_plan *plan;
+  lam_model *model;
+  size_t node;
+  lam_activation *activations; /* for each node: what is to be computed there */
+  bool *needs_gradient;        /* for each node: a gradient must flow into it */
+  bool *aliased;               /* for each node: its result is its input's */
+  lam_buffer *values;          /* for each node */
+  lam_buffer *gradients;       /* for each node; LAM_NO_BUFFER until something has been contributed */
+  bool *weight_written;        /* for each weight: its gradient holds something in this step */
+  lam_buffer_plan *buffers;
+  size_t buffer_count, buffer_capacity;
+  lam_binding *bindings;
+  size_t binding_count, binding_capacity;
+  lam_addition *additions;
+  size_t addition_count, addition_capacity;
+  lam_status status; /* the first failure: memory */
+};
+
+lam_buffer lam_new_buffer(lam_lowering *lowering, size_t width, bool whole);
+/* A buffer for one more contribution to a node's gradient. */
+lam_buffer lam_contribute(lam_lowering *lowering, size_t node);
+/* Emits the sums that are due. */
+void lam_emit_additions(lam_lowering *lowering);
+void lam_emit_sum(lam_lowering *lowering, lam_buffer target, lam_buffer addend);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Asking a model what it is, and setting its weights.
+ */
+#include "graph/model.h"
+
+#include "kernels/array.h"
+
+#include <string.h>
+
+bool lam_model_is_built(const lam_model *model) { return model && model->built; }
+size_t lam_model_input_count(const lam_model *model) { return model ? model->input_count : 0; }
+size_t lam_model_output_count(const lam_model *model) { return model ? model->output_count : 0; }
+
+lam_shape lam_model_input_shape(const lam_model *model, size_t input) {
+  if (!model || input >= model->input_count) return (lam_shape){ { 0 }, 0 };
+  const lam_model_node *node = &model->nodes[model->inputs[input]];
+  return node->shape.rank ? node->shape : ((const lam_input_options *)node->layer->options)->shape;
+}
+
+lam_shape lam_model_output_shape(const lam_model *model, size_t output) {
+  if (!model || output >= model->output_count) return (lam_shape){ { 0 }, 0 };
+  return model->nodes[model->outputs[output]].shape;
+}
+
+size_t lam_model_layer_count(const lam_model *model) { return model ? model->node_count : 0; }
+
+lam_status lam_model_layer(const lam_model *model, size_t layer, lam_layer_info *info) {
+  if (!model || !info) return LAM_NO_HANDLE;
+  if (layer >= model->node_count)
+    return lam_fail(model->object.context, LAM_INVALID_ARGUMENT, "layer %zu of a model with %zu", layer, model->node_count);
+  const lam_model_node *node = &model->nodes[layer];
+  *info = (lam_layer_info){ node->layer->name, node->layer->type->name, node->shape, 0, node->input_count };
+  for (size_t i = 0; model->built && node->first_use && i < node->weight_count; i++)
+    info->parameters += model->weights[node->first_weight + i].count;
+  return LAM_OK;
+}
+
+size_t lam_model_layer_input(const lam_model *model, size_t layer, size_t input) {
+  if (!model || layer >= model->node_count || input >= model->nodes[layer].input_count) return SIZE_MAX;
+  return model->nodes[layer].inputs[input];
+}
+
+size_t lam_model_parameter_count(const lam_model *model) { return model && model->built ? model->weight_count : 0; }
+
+lam_status lam_model_parameter(const lam_model *model, size_t index, lam_parameter *parameter) {
+  if (!model || !parameter) return LAM_NO_HANDLE;
+  if (index >= lam_model_parameter_count(model))
+    return lam_fail(model->object.context, LAM_INVALID_ARGUMENT, "weight %zu of a model with %zu", index,
+                    lam_model_parameter_count(model));
+  const lam_weight *weight = &model->weights[index];
+  *parameter = (lam_parameter){ weight->name, weight->shape, weight->count, model->values + weight->offset };
+  return LAM_OK;
+}
+
+lam_status lam_model_set_parameter(lam_model *model, const char *name, const float *values, size_t count) {
+  if (!model || !name || !values) return LAM_NO_HANDLE;
+  for (size_t i = 0; i < lam_model_parameter_count(model); i++) {
+    const lam_weight *weight = &model->weights[i];
+    if (strcmp(weight->name, name) != 0) continue;
+    char shape[96];
+    if (weight->count != count)
+      return lam_fail(model->object.context, LAM_INVALID_SHAPE, "weight %s has shape %s, %zu numbers; %zu were given", name,
+                      lam_shape_text(shape, weight->shape), weight->count, count);
+    memcpy(model->values + weight->offset, values, count * sizeof *values);
+    return LAM_OK;
+  }
+  return lam_fail(model->object.context, LAM_UNKNOWN_NAME, "the model has no weight \"%s\"%s%s", name,
+                  model->weight_count ? "; its first is " : "; it is not built",
+                  model->weight_count ? model->weights[0].name : "");
+}
+
+lam_status lam_model_input_scaling(const lam_model *model, size_t input, float *scale, float *offset) {
+  if (!model || !scale || !offset) return LAM_NO_HANDLE;
+  if (input >= model->input_count)
+    return lam_fail(model->object.context, LAM_INVALID_ARGUMENT, "input %zu of a model with %zu", input, model->input_count);
+  *scale = model->scaling[input].scale;
+  *offset = model->scaling[input].offset;
+  return LAM_OK;
+}
+
+lam_status lam_model_set_input_scaling(lam_model *model, size_t input, float scale, float offset) {
+  if (!model) return LAM_NO_HANDLE;
+  if (input >= model->input_count)
+    return lam_fail(model->object.context, LAM_INVALID_ARGUMENT, "input %zu of a model with %zu", input, model->input_count);
+  if (!(scale - scale == 0.0f) || !(offset - offset == 0.0f))
+    return lam_fail(model->object.context, LAM_INVALID_ARGUMENT, "the scaling of input %zu is not finite", input);
+  model->scaling[input] = (lam_input_scaling){ scale, offset };
+  return LAM_OK;
+}
+
+lam_activation lam_layer_activation(const lam_layer *layer) {
+  lam_activation activation = LAM_LINEAR;
+  if (layer->type->activation_offset >= 0)
+    memcpy(&activation, layer->options + layer->type->activation_offset, sizeof activation);
+  return activation;
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Making plans: what is computed together, in which order, and where in the arena.
+ */
+#include "base/arena.h"
+#include "graph/lowering.h"
+
+#include <string.h>
+
+/* ---- what is computed together ------------------------------------------------------------------------------------ */
+
+static size_t consumers(const lam_model *model, size_t node) {
+  size_t count = 0;
+  for (size_t i = 0; i < model->edge_count; i++) count += model->edges[i] == node;
+  return count;
+}
+
+static size_t times_output(const lam_model *model, size_t node) {
+  size_t count = 0;
+  for (size_t i = 0; i < model->output_count; i++) count += model->outputs[i] == node;
+  return count;
+}
+
+/* True where only the outside sees the node's result, once. */
+static bool ends_here(const lam_model *model, size_t node) {
+  return consumers(model, node) == 0 && times_output(model, node) == 1;
+}
+
+static bool is_final_activation(lam_activation activation) {
+  return activation == LAM_SOFTMAX || activation == LAM_LOG_SOFTMAX || activation == LAM_SIGMOID;
+}
+
+/* True where the node's softmax or sigmoid is computed together with its loss, from the logits. */
+static bool loss_takes_activation(const lam_plan *plan, size_t node) {
+  const lam_plan_options *options = &plan->options;
+  if (!options->loss || options->no_fusion || options->from_logits || !ends_here(plan->model, node)) return false;
+  lam_activation last = lam_layer_activation(plan->model->nodes[node].layer);
+  return last != LAM_LINEAR && last == options->loss->logits;
+}
+
+/* Such an activation is left to the loss; at inference, the last one comes when all else is done. */
+static void take_final_activations(lam_lowering *lowering) {
+  const lam_model *model = lowering->model;
+  for (size_t i = 0; i < model->output_count; i++) {
+    size_t node = model->outputs[i];
+    bool at_the_end =
+        lowering->plan->options.inference && ends_here(model, node) && is_final_activation(lowering->activations[node]);
+    if (at_the_end || loss_takes_activation(lowering->plan, node)) lowering->activations[node] = LAM_LINEAR;
+  }
+}
+
+/* An activation layer right behind a layer that can compute it on its way out. */
+static void join_activations(lam_lowering *lowering) {
+  const lam_model *model = lowering->model;
+  for (size_t i = 0; i < model->node_count; i++) {
+    const lam_model_node *node = &model->nodes[i];
+    if (node->input_count != 1 || node->layer->type->takes_activation || node->layer->type->activation_offset < 0) continue;
+    size_t before = node->inputs[0];
+    if (!model->nodes[before].layer->type->takes_activation || lowering->activations[before] != LAM_LINEAR) continue;
+    if (consumers(model, before) != 1 || times_output(model, before)) continue;
+    lowering->activations[before] = lowering->activations[i];
+    lowering->activations[i] = LAM_LINEAR;
+  }
+}
+
+static void find_needed_gradients(lam_lowering *lowering) {
+  const lam_model *model = lowering->model;
+  for (size_t i = 0; i < model->node_count; i++) {
+    const lam_model_node *node = &model->nodes[i];
+    bool needed = node->weight_count > 0 || (node->input_count == 0 && lowering->plan->options.input_gradients);
+    for (size_t j = 0; j < node->input_count; j++) needed = needed || lowering->needs_gradient[node->inputs[j]];
+    lowering->needs_gradient[i] = needed;
+  }
+}
+
+/* ---- losses and metrics ------------------------------------------------------------------------------------------- */
+
+/* Operands: out right, in output and target. choice: 0 labels, 1 rows of targets, 2 one number each; number: the threshold. */
+static void run_right(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
+  (void)step;
+  size_t n = operation->columns;
+  const float *y = operation->operand[1].data, *t = operation->operand[2].data;
+  for (size_t i = begin; i < end; i++) {
+    float *right = &operation->operand[0].data[i];
+    if (operation->choice == 2) {
+      *right = (y[i] > operation->number) == (t[i] > 0.5f) ? 1.0f : 0.0f;
+      continue;
+    }
+    int32_t found = 0, wanted = 0;
+    plan->kernels->argmax(&found, y + i * n, n, 1, n);
+    if (operation->choice == 0)
+      memcpy(&wanted, &t[i], sizeof wanted);
+    else
+      plan->kernels->argmax(&wanted, t + i * n, n, 1, n);
+    *right = found == wanted ? 1.0f : 0.0f;
+  }
+}
+
+static void persist(lam_lowering *lowering, lam_buffer buffer, bool from_start) {
+  if (lowering->status || buffer == LAM_NO_BUFFER) return;
+  if (from_start) lowering->buffers[buffer].first = 0;
+  lowering->buffers[buffer].last = LAM_PLAN_END;
+}
+
+static lam_buffer emit_metric(lam_lowering *lowering, lam_buffer target, bool logits) {
+  const lam_loss_type *loss = lowering->plan->options.loss;
+  size_t width = lowering->model->nodes[lowering->node].width;
+  lam_buffer right = lam_new_buffer(lowering, 1, false);
+  lam_operation *operation = lam_emit(lowering, "metric", run_right);
+  if (!operation) return LAM_NO_BUFFER;
+  operation->choice = loss->sparse ? 0 : width > 1 ? 1 : 2;
+  operation->number = logits ? 0.0f : 0.5f;
+  lam_bind(lowering, 0, right, 1);
+  lam_bind(lowering, 1, lowering->values[lowering->node], width);
+  lam_bind(lowering, 2, target, loss->sparse ? 1 : width);
+  persist(lowering, right, false);
+  return right;
+}
+
+typedef struct lam_ends { /* the buffers that the plan's caller sees, for one output */
+  lam_buffer output, target, loss, gradient;
+} lam_ends;
+
+static lam_buffer emit_loss(lam_lowering *lowering, size_t output, lam_ends *ends) {
+  lam_plan *plan = lowering->plan;
+  const lam_loss_type *loss = plan->options.loss;
+  lowering->node = lowering->model->outputs[output];
+  size_t node = lowering->node, width = lowering->model->nodes[node].width;
+  bool logits = plan->options.from_logits || loss_takes_activation(plan, node);
+  ends->target = lam_new_buffer(lowering, loss->sparse ? 1 : width, false);
+  ends->loss = lam_new_buffer(lowering, 1, false);
+  persist(lowering, ends->target, true);
+  persist(lowering, ends->loss, false);
+  lam_buffer right = LAM_NO_BUFFER;
+  if (plan->has_accuracy && output == 0) right = emit_metric(lowering, ends->target, logits);
+  lam_operation *operation = lam_emit(lowering, "loss", logits ? loss->run_logits : loss->run);
+  if (!operation) return right;
+  lam_bind(lowering, 0, ends->loss, 1);
+  if (plan->options.backward && lowering->needs_gradient[node]) lam_bind(lowering, 1, lam_contribute(lowering, node), width);
+  lam_bind(lowering, 2, lowering->values[node], width);
+  lam_bind(lowering, 3, ends->target, loss->sparse ? 1 : width);
+  return right;
+}
+
+/* ---- inference's last step ---------------------------------------------------------------------------------------- */
+
+static void run_finish(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
+  (void)step;
+  size_t n = operation->columns, from = begin * operation->repeat, rows = (end - begin) * operation->repeat;
+  float *y = operation->operand[0].data + from * n;
+  const float *x = operation->operand[1].data + from * n;
+  if (operation->choice == LAM_SOFTMAX) plan->kernels->softmax(y, n, x, n, rows, n);
+  if (operation->choice == LAM_LOG_SOFTMAX) plan->kernels->log_softmax(y, n, x, n, rows, n);
+  if (operation->choice == LAM_SIGMOID) plan->kernels->sigmoid(y, n, x, n, rows, n);
+}
+
+/* The output's own activation, taken out above, or the one that makes probabilities of logits. Returns where the result is. */
+static lam_buffer emit_finish(lam_lowering *lowering, size_t output) {
+  const lam_model *model = lowering->model;
+  size_t node = model->outputs[output];
+  lowering->node = node;
+  lam_activation last = lam_layer_activation(model->nodes[node].layer);
+  if (!ends_here(model, node) || !is_final_activation(last)) last = LAM_LINEAR;
+  if (last == LAM_LINEAR && lowering->plan->options.probabilities) last = lam_model_probabilities(model, output);
+  if (last == LAM_LINEAR) return lowering->values[node];
+  size_t width = model->nodes[node].width, columns = model->nodes[node].shape.size[model->nodes[node].shape.rank - 1];
+  lam_buffer result = lam_new_buffer(lowering, width, false);
+  lam_operation *operation = lam_emit(lowering, "finish", run_finish);
+  if (!operation) return LAM_NO_BUFFER;
+  operation->choice = (int)last;
+  operation->columns = columns;
+  operation->repeat = width / columns;
+  lam_bind(lowering, 0, result, width);
+  lam_bind(lowering, 1, lowering->values[node], width);
+  return result;
+}
+
+/* ---- emitting all ------------------------------------------------------------------------------------------------- */
+
+static lam_status emit_forward(lam_lowering *lowering) {
+  const lam_model *model = lowering->model;
+  for (size_t i = 0; i < model->node_count; i++) {
+    lowering->node = i;
+    lam_status status = model->nodes[i].layer->type->forward(model->nodes[i].layer, lowering);
+    if (status || lowering->status) return status ? status : lowering->status;
+  }
+  for (size_t i = 0; i < model->input_count; i++) persist(lowering, lowering->values[model->inputs[i]], true);
+  return lowering->status;
+}
+
+/* What a layer passes on unchanged goes to its input: as it is, or added to what is there. */
+static void pass_on(lam_lowering *lowering) {
+  size_t input = lowering->model->nodes[lowering->node].inputs[0];
+  lam_buffer mine = lowering->gradients[lowering->node];
+  if (lowering->gradients[input] == LAM_NO_BUFFER)
+    lowering->gradients[input] = mine;
+  else
+    lam_emit_sum(lowering, lowering->gradients[input], mine);
+}
+
+static lam_status emit_backward(lam_lowering *lowering) {
+  const lam_model *model = lowering->model;
+  for (size_t i = model->node_count; i-- > 0;) {
+    const lam_model_node *node = &model->nodes[i];
+    lowering->node = i;
+    if (!lowering->needs_gradient[i] || lowering->gradients[i] == LAM_NO_BUFFER || node->input_count == 0) continue;
+    if (lowering->aliased[i]) {
+      pass_on(lowering);
+      continue;
+    }
+    lam_status status = node->layer->type->backward(node->layer, lowering);
+    lam_emit_additions(lowering);
+    if (status || lowering->status) return status ? status : lowering->status;
+  }
+  return lowering->status;
+}
+
+/* ---- placing ------------------------------------------------------------------------------------------------------ */
+
+static lam_status place_buffers(lam_lowering *lowering) {
+  lam_plan *plan = lowering->plan;
+  size_t count = lowering->buffer_count, total = 0;
+  lam_span *spans = lam_allocate_array(plan->context, count ? count : 1, sizeof *spans);
+  if (!spans) return LAM_OUT_OF_MEMORY;
+  lam_status status = LAM_OK;
+  for (size_t i = 0; i < count && !status; i++) {
+    const lam_buffer_plan *buffer = &lowering->buffers[i];
+    size_t rows = buffer->whole ? 1 : plan->options.max_rows, floats = 0, bytes = 0;
+    if (__builtin_mul_overflow(rows, buffer->width, &floats) || __builtin_mul_overflow(floats, sizeof(float), &bytes))
+      status = lam_fail(plan->context, LAM_OUT_OF_MEMORY, "a batch of %zu rows is too large", rows);
+    spans[i] = (lam_span){ bytes, buffer->first == SIZE_MAX ? 0 : buffer->first, buffer->last, 0 };
+  }
+  if (!status) status = lam_arena_place(plan->context, spans, count, &total);
+  if (!status && total && !(plan->arena = lam_allocate_zero(plan->context, total))) status = LAM_OUT_OF_MEMORY;
+  plan->arena_size = plan->arena ? total : 0;
+  for (size_t i = 0; i < count && !status; i++) lowering->buffers[i].offset = spans[i].offset;
+  lam_release(plan->context, spans, (count ? count : 1) * sizeof *spans);
+  return status;
+}
+
+static float *address(const lam_lowering *lowering, lam_buffer buffer) {
+  if (buffer == LAM_NO_BUFFER) return NULL;
+  return lowering->plan->arena + lowering->buffers[buffer].offset / sizeof(float);
+}
+
+static void resolve(lam_lowering *lowering, const lam_ends *ends, lam_buffer right) {
+  lam_plan *plan = lowering->plan;
+  const lam_model *model = lowering->model;
+  for (size_t i = 0; i < lowering->binding_count; i++) {
+    const lam_binding *binding = &lowering->bindings[i];
+    plan->operations[binding->operation].operand[binding->operand].data = address(lowering, binding->buffer);
+  }
+  for (size_t i = 0; i < model->input_count; i++) {
+    plan->inputs[i] = address(lowering, lowering->values[model->inputs[i]]);
+    plan->input_gradients[i] = address(lowering, lowering->gradients[model->inputs[i]]);
+  }
+  for (size_t i = 0; i < model->output_count; i++) {
+    plan->outputs[i] = address(lowering, ends[i].output);
+    plan->raw_outputs[i] = address(lowering, lowering->values[model->outputs[i]]);
+    plan->targets[i] = address(lowering, ends[i].target);
+    plan->losses[i] = address(lowering, ends[i].loss);
+    plan->output_gradients[i] = address(lowering, ends[i].gradient);
+  }
+  plan->right = address(lowering, right);
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+
+static lam_status check_loss_shapes(const lam_plan *plan) {
+  const lam_loss_type *loss = plan->options.loss;
+  for (size_t i = 0; loss && i < plan->model->output_count; i++) {
+    const lam_model_node *node = &plan->model->nodes[plan->model->outputs[i]];
+    if (node->shape.rank != 1 && !loss->any_shape)
+      return lam_fail(plan->context, LAM_INVALID_SHAPE,
+                      "%s needs an output of one axis, %s (%s) has %zu: put a flatten or dense layer behind it", loss->name,
+                      node->layer->name, node->layer->type->name, node->shape.rank);
+    if (plan->options.from_logits && loss->logits == LAM_LINEAR)
+      return lam_fail(plan->context, LAM_INVALID_ARGUMENT, "%s has no logits: from_logits goes with the cross-entropies",
+                      loss->name);
+  }
+  return LAM_OK;
+}
+
+/* Gradients that the caller brings: one buffer for each output. */
+static void take_output_gradients(lam_lowering *lowering, lam_ends *ends) {
+  for (size_t i = 0; i < lowering->model->output_count; i++) {
+    lowering->node = lowering->model->outputs[i];
+    ends[i].gradient = lam_contribute(lowering, lowering->node);
+    persist(lowering, ends[i].gradient, true);
+  }
+  lam_emit_additions(lowering);
+}
+
+static lam_status lower(lam_lowering *lowering, lam_ends *ends) {
+  lam_plan *plan = lowering->plan;
+  const lam_model *model = lowering->model;
+  lam_buffer right = LAM_NO_BUFFER;
+  lam_status status = check_loss_shapes(plan);
+  for (size_t i = 0; i < model->node_count; i++) lowering->activations[i] = lam_layer_activation(model->nodes[i].layer);
+  take_final_activations(lowering);
+  join_activations(lowering);
+  find_needed_gradients(lowering);
+  if (!status) status = emit_forward(lowering);
+  for (size_t i = 0; !status && i < model->output_count; i++) {
+    if (plan->options.loss) {
+      lam_buffer counted = emit_loss(lowering, i, &ends[i]);
+      if (i == 0) right = counted;
+    }
+    ends[i].output = lowering->values[model->outputs[i]];
+  }
+  plan->forward_count = plan->operation_count;
+  if (plan->options.inference)
+    for (size_t i = 0; !status && i < model->output_count; i++) ends[i].output = emit_finish(lowering, i);
+  for (size_t i = 0; i < model->output_count; i++) {
+    persist(lowering, lowering->values[model->outputs[i]], false);
+    persist(lowering, ends[i].output, false);
+  }
+  if (!status && plan->options.backward) {
+    if (plan->options.loss)
+      lam_emit_additions(lowering);
+    else
+      take_output_gradients(lowering, ends);
+    status = emit_backward(lowering);
+    for (size_t i = 0; i < model->input_count; i++) persist(lowering, lowering->gradients[model->inputs[i]], false);
+  }
+  if (!status) status = lowering->status;
+  if (!status) status = place_buffers(lowering);
+  if (!status) resolve(lowering, ends, right);
+  return status;
+}
+
+static lam_status lower_with_memory(lam_plan *plan) {
+  lam_model *model = plan->model;
+  lam_context *context = plan->context;
+  size_t nodes = model->node_count, weights = model->weight_count ? model->weight_count : 1;
+  lam_lowering lowering = { .plan = plan, .model = model };
+  lowering.activations = lam_allocate_zero(context, nodes * sizeof *lowering.activations);
+  lowering.needs_gradient = lam_allocate_zero(context, nodes);
+  lowering.aliased = lam_allocate_zero(context, nodes);
+  lowering.values = lam_allocate(context, nodes * sizeof *lowering.values);
+  lowering.gradients = lam_allocate(context, nodes * sizeof *lowering.gradients);
+  lowering.weight_written = lam_allocate_zero(context, weights);
+  lam_ends *ends = lam_allocate(context, model->output_count * sizeof *ends);
+  bool enough = lowering.activations && lowering.needs_gradient && lowering.aliased && lowering.values && lowering.gradients &&
+                lowering.weight_written && ends;
+  lam_status status = enough ? LAM_OK : LAM_OUT_OF_MEMORY;
+  if (enough) {
+    memset(lowering.values, 0xff, nodes * sizeof *lowering.values); /* LAM_NO_BUFFER */
+    memset(lowering.gradients, 0xff, nodes * sizeof *lowering.gradients);
+    memset(ends, 0xff, model->output_count * sizeof *ends);
+    status = lower(&lowering, ends);
+  }
+  lam_release(context, lowering.activations, nodes * sizeof *lowering.activations);
+  lam_release(context, lowering.needs_gradient, nodes);
+  lam_release(context, lowering.aliased, nodes);
+  lam_release(context, lowering.values, nodes * sizeof *lowering.values);
+  lam_release(context, lowering.gradients, nodes * sizeof *lowering.gradients);
+  lam_release(context, lowering.weight_written, weights);
+  lam_release(context, ends, model->output_count * sizeof *ends);
+  lam_release(context, lowering.buffers, lowering.buffer_capacity * sizeof *lowering.buffers);
+  lam_release(context, lowering.bindings, lowering.binding_capacity * sizeof *lowering.bindings);
+  lam_release(context, lowering.additions, lowering.addition_capacity * sizeof *lowering.additions);
+  return status;
+}
+
+/* One block of pointers, shared out. */
+static size_t pointer_count(const lam_model *model) { return 2 * model->input_count + 5 * model->output_count; }
+
+static lam_status allocate_pointers(lam_plan *plan) {
+  const lam_model *model = plan->model;
+  float **next = lam_allocate_zero(plan->context, pointer_count(model) * sizeof *next);
+  if (!next) return LAM_OUT_OF_MEMORY;
+  plan->inputs = next;
+  plan->input_gradients = next += model->input_count;
+  plan->outputs = next += model->input_count;
+  plan->raw_outputs = next += model->output_count;
+  plan->targets = next += model->output_count;
+  plan->losses = next += model->output_count;
+  plan->output_gradients = next += model->output_count;
+  return LAM_OK;
+}
+
+/* Accuracy means something for the cross-entropies, and for other losses on outputs that are probabilities. */
+static bool accuracy_means_something(const lam_model *model, const lam_plan_options *options) {
+  if (!options->metrics || !options->loss) return false;
+  lam_activation last = lam_layer_activation(model->nodes[model->outputs[0]].layer);
+  return model->nodes[model->outputs[0]].shape.rank == 1 &&
+         (options->loss->classifies || last == LAM_SOFTMAX || last == LAM_SIGMOID);
+}
+
+lam_plan *lam_plan_create(lam_model *model, const lam_plan_options *options) {
+  lam_context *context = model->object.context;
+  lam_plan *plan = lam_allocate_zero(context, sizeof *plan);
+  if (!plan) return NULL;
+  plan->model = model;
+  plan->context = context;
+  plan->kernels = context->kernels;
+  plan->gemm = options->gemm;
+  plan->options = *options;
+  plan->has_accuracy = accuracy_means_something(model, options);
+  lam_status status = allocate_pointers(plan);
+  if (!status && options->backward && model->value_count) {
+    plan->gradients = lam_allocate_zero(context, model->value_count * sizeof *plan->gradients);
+    if (!plan->gradients) status = LAM_OUT_OF_MEMORY;
+  }
+  if (!status) status = lower_with_memory(plan);
+  if (!status) return plan;
+  lam_plan_destroy(plan);
+  return NULL;
+}
+
+void lam_plan_destroy(lam_plan *plan) {
+  if (!plan) return;
+  lam_context *context = plan->context;
+  lam_release(context, plan->inputs, pointer_count(plan->model) * sizeof *plan->inputs);
+  lam_release(context, plan->operations, plan->operation_capacity * sizeof *plan->operations);
+  lam_release(context, plan->arena, plan->arena_size);
+  lam_release(context, plan->gradients, plan->gradients ? plan->model->value_count * sizeof *plan->gradients : 0);
+  lam_release(context, plan, sizeof *plan);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Running a plan: a loop over its operations.
+ */
+#include "base/pool.h"
+#include "graph/plan.h"
+
+typedef struct lam_call {
+  const lam_operation *operation;
+  const lam_plan *plan;
+  const lam_step *step;
+} lam_call;
+
+static void run_units(void *argument, size_t begin, size_t end) {
+  const lam_call *call = argument;
+  call->operation->run(call->operation, call->plan, call->step, begin, end);
+}
+
+static void run_operations(const lam_plan *plan, const lam_step *step, size_t first, size_t end) {
+  lam_pool *pool = plan->options.inference && lam_gemm_is_native(plan->gemm) ? NULL : plan->context->pool;
+  for (size_t i = first; i < end; i++) {
+    const lam_operation *operation = &plan->operations[i];
+    size_t units = operation->units ? operation->units : step->rows;
+    if (!pool) {
+      operation->run(operation, plan, step, 0, units);
+      continue;
+    }
+    lam_call call = { operation, plan, step };
+    lam_pool_run(pool, run_units, &call, units);
+  }
+}
+
+void lam_plan_forward(const lam_plan *plan, const lam_step *step) { run_operations(plan, step, 0, plan->forward_count); }
+
+void lam_plan_finish(const lam_plan *plan, const lam_step *step) {
+  run_operations(plan, step, plan->forward_count, plan->operation_count);
+}
+
+double lam_plan_loss(const lam_plan *plan, const lam_step *step) {
+  double sum = 0.0;
+  for (size_t output = 0; plan->options.loss && output < plan->model->output_count; output++)
+    for (size_t i = 0; i < step->rows; i++) sum += (double)plan->losses[output][i];
+  return step->rows ? sum / (double)step->rows : 0.0;
+}
+
+double lam_plan_right(const lam_plan *plan, const lam_step *step) {
+  double right = 0.0;
+  for (size_t i = 0; plan->right && i < step->rows; i++) right += (double)plan->right[i];
+  return right;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sessions from the inside, for predict, which runs one over a dataset.
+ */
+#ifndef LAM_GRAPH_SESSION_H
+#define LAM_GRAPH_SESSION_H
+
+#include "graph/plan.h"
+
+struct lam_session {
+  lam_object object;
+  lam_model *model;
+  lam_plan *plan;
+  char message[512];
+};
+
+lam_session *lam_session_open(lam_model *model, size_t max_rows, lam_output_kind kind, const struct lam_gemm *gemm);
+/* The classes of the rows whose forward operations have run. */
+void lam_session_tell_classes(const lam_session *session, const lam_step *step, int32_t *classes);
+
+#endif

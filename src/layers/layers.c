@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of layers, the names of the public lists, and the checks of options that layers share.
+ */
+#include "layers/layers.h"
+
+#include <string.h>
+
+const lam_layer_type *const lam_layer_types[] = {
+  &lam_input_type, &lam_dense_type, &lam_flatten_type, &lam_activation_type, &lam_add_type, &lam_concatenate_type, NULL,
+};
+
+const lam_layer_type *lam_layer_type_find(const char *name) {
+  for (size_t i = 0; lam_layer_types[i]; i++)
+    if (strcmp(lam_layer_types[i]->name, name) == 0) return lam_layer_types[i];
+  return NULL;
+}
+
+#define LAM_X(NAME, name) #name,
+const char *const lam_activation_names[] = { LAM_ACTIVATION_LIST(LAM_X) NULL };
+const char *const lam_initializer_names[] = { LAM_INITIALIZER_LIST(LAM_X) NULL };
+const char *const lam_loss_names[] = { LAM_LOSS_LIST(LAM_X) NULL };
+const char *const lam_optimizer_names[] = { LAM_OPTIMIZER_LIST(LAM_X) NULL };
+#undef LAM_X
+
+static size_t count_names(lam_names names) {
+  size_t count = 0;
+  while (names[count]) count++;
+  return count;
+}
+
+lam_status lam_check_activation(lam_context *context, const char *layer, lam_activation activation) {
+  if ((size_t)activation < count_names(lam_activation_names)) return LAM_OK;
+  return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: there is no lam_activation %d", layer, (int)activation);
+}
+
+lam_status lam_check_initializer(lam_context *context, const char *layer, lam_initializer initializer) {
+  if ((size_t)initializer.type >= count_names(lam_initializer_names))
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: there is no lam_initializer_type %d", layer, (int)initializer.type);
+  if (!(initializer.value - initializer.value == 0.0f))
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: the value of an initializer is not finite", layer);
+  return LAM_OK;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Running datasets through networks: checks of data against a model, evaluate, predict.
+ */
+#include "graph/session.h"
+#include "layers/layers.h"
+#include "train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { LAM_STANDARD_BATCH = 32 };
+
+/* ---- checks ------------------------------------------------------------------------------------------------------- */
+
+static lam_status check_inputs(lam_model *model, const lam_dataset *data) {
+  lam_context *context = model->object.context;
+  if (data->input_count != model->input_count)
+    return lam_fail(context, LAM_INVALID_SHAPE, "the model has %zu input%s, the dataset %zu", model->input_count,
+                    model->input_count == 1 ? "" : "s", data->input_count);
+  for (size_t i = 0; i < model->input_count; i++) {
+    const lam_model_node *node = &model->nodes[model->inputs[i]];
+    char known[96], given[96];
+    if (lam_array_width(&data->inputs[i]) != node->width)
+      return lam_fail(context, LAM_INVALID_SHAPE, "input %s has shape %s, the dataset's rows have %s", node->layer->name,
+                      lam_shape_text(known, node->shape), lam_shape_text(given, data->inputs[i].shape));
+  }
+  return LAM_OK;
+}
+
+/* A model that is not built takes its shapes from the data. */
+static lam_status build_from_data(lam_model *model, const lam_dataset *data) {
+  if (model->built) return LAM_OK;
+  lam_context *context = model->object.context;
+  if (data->input_count != model->input_count) return check_inputs(model, data);
+  lam_shape *shapes = lam_allocate_array(context, data->input_count, sizeof *shapes);
+  if (!shapes) return LAM_OUT_OF_MEMORY;
+  for (size_t i = 0; i < data->input_count; i++) {
+    shapes[i] = data->inputs[i].shape;
+    if (shapes[i].rank == 0 || data->inputs[i].one_hot) shapes[i] = (lam_shape){ { lam_array_width(&data->inputs[i]) }, 1 };
+    if (lam_model_input_shape(model, i).rank) shapes[i].rank = 0; /* known; its width is checked below */
+  }
+  lam_status status = lam_model_build(model, shapes, data->input_count);
+  lam_release(context, shapes, data->input_count * sizeof *shapes);
+  return status;
+}
+
+static lam_status check_target(lam_trainer *trainer, const lam_dataset *data, size_t output, size_t *classes) {
+  lam_context *context = trainer->object.context;
+  const lam_loss_type *loss = lam_loss_type_of(trainer->options.loss);
+  const lam_model_node *node = &trainer->model->nodes[trainer->model->outputs[output]];
+  const lam_array *target = &data->targets[output];
+  const char *layer = node->layer->name;
+  *classes = loss->sparse ? node->width : 0;
+  if (loss->sparse && lam_array_is_labels(target)) return LAM_OK;
+  if (loss->sparse)
+    return lam_fail(context, LAM_INVALID_SHAPE,
+                    "%s needs integer labels, one a row; the targets of %s are rows of %zu floats: take categorical_crossentropy",
+                    loss->name, layer, lam_array_width(target));
+  if (lam_array_width(target) == node->width) return LAM_OK;
+  if (lam_array_is_labels(target))
+    return lam_fail(context, LAM_INVALID_SHAPE,
+                    "%s needs dense targets, %zu wide for %s (%s); these are integer labels: "
+                    "encode them with lam_one_hot",
+                    loss->name, node->width, layer, node->layer->type->name);
+  return lam_fail(context, LAM_INVALID_SHAPE, "the targets are %zu wide, the output %s (%s) is %zu wide", lam_array_width(target),
+                  layer, node->layer->type->name, node->width);
+}
+
+lam_status lam_trainer_check_data(lam_trainer *trainer, const lam_dataset *data) {
+  lam_context *context = trainer->object.context;
+  lam_model *model = trainer->model;
+  lam_status status =
+      trainer->options.loss == LAM_NO_LOSS
+          ? lam_fail(context, LAM_INVALID_ARGUMENT, "the trainer has no loss: only a loop of one's own can use it")
+          : build_from_data(model, data);
+  if (!status) status = lam_trainer_prepare(trainer);
+  if (!status) status = check_inputs(model, data);
+  if (!status && data->target_count != model->output_count)
+    status = lam_fail(context, LAM_INVALID_SHAPE, "the model has %zu output%s, the dataset %zu target%s", model->output_count,
+                      model->output_count == 1 ? "" : "s", data->target_count, data->target_count == 1 ? "" : "s");
+  if (status) return status;
+  size_t *classes = lam_allocate_array(context, model->output_count, sizeof *classes);
+  if (!classes) return LAM_OUT_OF_MEMORY;
+  for (size_t i = 0; i < model->output_count && !status; i++) status = check_target(trainer, data, i, &classes[i]);
+  if (!status) status = lam_dataset_check(context, data, classes, model->output_count);
+  lam_release(context, classes, model->output_count * sizeof *classes);
+  return status;
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------ */
+
+static void gather_inputs(const lam_plan *plan, const lam_dataset *data, const uint32_t *rows, size_t count) {
+  const lam_model *model = plan->model;
+  for (size_t i = 0; i < model->input_count; i++) {
+    size_t width = model->nodes[model->inputs[i]].width;
+    float scale, offset;
+    lam_array_scaling(&data->inputs[i], model->scaling[i].scale, model->scaling[i].offset, &scale, &offset);
+    lam_dataset_gather_input(data, i, scale, offset, rows, count, plan->inputs[i], width, plan->kernels);
+  }
+}
+
+void lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, const uint32_t *rows, const lam_step *step) {
+  const lam_plan *plan = trainer->plan;
+  const lam_model *model = trainer->model;
+  gather_inputs(plan, data, rows, step->rows);
+  for (size_t i = 0; i < model->output_count; i++) {
+    size_t width = model->nodes[model->outputs[i]].width;
+    if (plan->options.loss->sparse)
+      lam_dataset_gather_labels(data, i, rows, step->rows, (int32_t *)(void *)plan->targets[i]);
+    else
+      lam_dataset_gather_targets(data, i, rows, step->rows, plan->targets[i], width, plan->kernels);
+  }
+  lam_plan_forward(plan, step);
+}
+
+void lam_trainer_measure(lam_trainer *trainer, const lam_dataset *data, size_t batch, lam_result *result) {
+  double loss = 0.0, right = 0.0;
+  uint32_t rows[1024];
+  if (batch > 1024) batch = 1024;
+  for (size_t first = 0; first < data->rows; first += batch) {
+    lam_step step = { .rows = data->rows - first < batch ? data->rows - first : batch };
+    for (size_t i = 0; i < step.rows; i++) rows[i] = (uint32_t)(first + i);
+    lam_trainer_run_rows(trainer, data, rows, &step);
+    loss += lam_plan_loss(trainer->plan, &step) * (double)step.rows;
+    right += lam_plan_right(trainer->plan, &step);
+  }
+  double count = (double)data->rows;
+  *result = (lam_result){ loss / count, trainer->plan->has_accuracy ? right / count : (double)NAN, data->rows };
+}
+
+lam_status lam_evaluate(lam_trainer *trainer, const lam_dataset *data, lam_result *result) {
+  if (!trainer || !data || !result) return LAM_NO_HANDLE;
+  lam_status status = lam_trainer_check_data(trainer, data);
+  if (!status) status = lam_trainer_plan(trainer, LAM_STANDARD_BATCH);
+  if (status) return status;
+  lam_fp_mode mode = lam_fp_enter();
+  lam_blas_enter(trainer->object.context);
+  lam_trainer_measure(trainer, data, trainer->plan->options.max_rows, result);
+  lam_blas_leave(trainer->object.context);
+  lam_fp_leave(mode);
+  return LAM_OK;
+}
+
+/* ---- predict ------------------------------------------------------------------------------------------------------ */
+
+static lam_status check_prediction(lam_model *model, const lam_dataset *data, const lam_predict_options *options, size_t count,
+                                   bool classes) {
+  lam_context *context = model->object.context;
+  if ((unsigned)options->kind > LAM_PROBABILITIES)
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "there is no lam_output_kind %d", (int)options->kind);
+  if (!lam_all_zero(options->reserved, sizeof options->reserved))
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "reserved fields of lam_predict_options must be zero");
+  if (options->output >= model->output_count)
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "output %zu of a model with %zu", options->output, model->output_count);
+  lam_status status = build_from_data(model, data);
+  if (!status) status = check_inputs(model, data);
+  if (!status) status = lam_dataset_check(context, data, NULL, 0);
+  if (status) return status;
+  size_t width = classes ? 1 : model->nodes[model->outputs[options->output]].width;
+  if (count % width || count / width != data->rows)
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "room for %zu numbers, but %zu rows of %zu come out", count, data->rows,
+                    width);
+  return LAM_OK;
+}
+
+/* Either `outputs` or `classes` is wanted. */
+static lam_status predict(lam_model *model, const lam_dataset *data, const lam_predict_options *options, float *outputs,
+                          int32_t *classes, size_t count) {
+  static const lam_predict_options defaults = { 0 };
+  if (!model || !data) return LAM_NO_HANDLE;
+  if (!options) options = &defaults;
+  lam_context *context = model->object.context;
+  lam_status status = check_prediction(model, data, options, count, classes != NULL);
+  if (status) return status;
+  size_t batch = options->batch_size ? options->batch_size : LAM_STANDARD_BATCH;
+  if (batch > data->rows) batch = data->rows;
+  lam_session *session = lam_session_open(model, batch, options->kind, context->gemm);
+  uint32_t *rows = lam_allocate_array(context, batch, sizeof *rows);
+  size_t width = model->nodes[model->outputs[options->output]].width;
+  lam_fp_mode mode = lam_fp_enter();
+  lam_blas_enter(context);
+  for (size_t first = 0; session && rows && first < data->rows; first += batch) {
+    lam_step step = { .rows = data->rows - first < batch ? data->rows - first : batch };
+    for (size_t i = 0; i < step.rows; i++) rows[i] = (uint32_t)(first + i);
+    gather_inputs(session->plan, data, rows, step.rows);
+    lam_plan_forward(session->plan, &step);
+    if (classes) {
+      lam_session_tell_classes(session, &step, classes + first);
+      continue;
+    }
+    lam_plan_finish(session->plan, &step);
+    memcpy(outputs + first * width, session->plan->outputs[options->output], step.rows * width * sizeof *outputs);
+  }
+  lam_blas_leave(context);
+  lam_fp_leave(mode);
+  status = session && rows ? LAM_OK : lam_error_status(context);
+  lam_release(context, rows, batch * sizeof *rows);
+  lam_session_destroy(session);
+  return status;
+}
+
+lam_status lam_predict(lam_model *model, const lam_dataset *data, const lam_predict_options *options, float *outputs,
+                       size_t count) {
+  return outputs ? predict(model, data, options, outputs, NULL, count) : LAM_NO_HANDLE;
+}
+
+lam_status lam_predict_classes(lam_model *model, const lam_dataset *data, const lam_predict_options *options, int32_t *classes,
+                               size_t count) {
+  return classes ? predict(model, data, options, NULL, classes, count) : LAM_NO_HANDLE;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Making trainers: options checked and completed, the optimizer's state, the plan when the batch size is known.
+ */
+#include "train/trainer.h"
+#include "layers/layers.h"
+
+#include <string.h>
+
+static void trainer_release(lam_object *object) {
+  lam_trainer *trainer = (lam_trainer *)object;
+  lam_context *context = object->context;
+  lam_plan_destroy(trainer->plan);
+  lam_plan_destroy(trainer->loop);
+  for (size_t i = 0; i < LAM_MOST_STATES; i++)
+    if (trainer->states[i]) lam_release(context, trainer->states[i], trainer->model->value_count * sizeof(float));
+  lam_release(context, trainer->history, trainer->history_capacity * sizeof *trainer->history);
+}
+
+/* ---- options ------------------------------------------------------------------------------------------------------ */
+
+typedef struct lam_number {
+  const char *name;
+  float *value;
+  float standard;    /* where 0 was given */
+  float least, most; /* least <= value < most */
+} lam_number;
+
+/* Fills in defaults and reads LAM_ZERO as 0. */
+static lam_status complete_number(lam_context *context, const lam_number *number) {
+  float value = *number->value;
+  char text[32], least[32], most[32];
+  if (value == 0.0f) value = number->standard;
+  if (value == LAM_ZERO) value = 0.0f;
+  if (!(value >= number->least && value < number->most))
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "%s is %s; it is at least %s and below %s", number->name,
+                    lam_format_float(text, value), lam_format_float(least, number->least), lam_format_float(most, number->most));
+  *number->value = value;
+  return LAM_OK;
+}
+
+static lam_status complete_options(lam_context *context, lam_trainer_options *options) {
+  lam_optimizer_options *o = &options->optimizer;
+  if ((unsigned)options->loss > LAM_SUM_OF_SQUARES)
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "there is no lam_loss %d", (int)options->loss);
+  if ((unsigned)o->type > LAM_ADAM)
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "there is no lam_optimizer_type %d", (int)o->type);
+  if (!lam_all_zero(options->reserved, sizeof options->reserved) || !lam_all_zero(o->reserved, sizeof o->reserved))
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "reserved fields of lam_trainer_options must be zero");
+  const float huge = 3e38f;
+  const lam_number numbers[] = {
+    { "learning_rate", &o->learning_rate, lam_optimizer_of(o->type)->learning_rate, 0.0f, huge },
+    { "momentum", &o->momentum, 0.0f, 0.0f, 1.0f },
+    { "rho", &o->rho, 0.9f, 0.0f, 1.0f },
+    { "beta_1", &o->beta_1, 0.9f, 0.0f, 1.0f },
+    { "beta_2", &o->beta_2, 0.999f, 0.0f, 1.0f },
+    { "epsilon", &o->epsilon, 1e-7f, 0.0f, huge },
+  };
+  lam_status status = LAM_OK;
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers && !status; i++) status = complete_number(context, &numbers[i]);
+  if (!status && o->nesterov && o->momentum == 0.0f)
+    status = lam_fail(context, LAM_INVALID_ARGUMENT, "nesterov needs a momentum above 0");
+  return status;
+}
+
+/* What the caller would have to write to get a completed option: zeros said as LAM_ZERO. */
+lam_status lam_trainer_get_options(const lam_trainer *trainer, lam_trainer_options *options) {
+  if (!trainer || !options) return LAM_NO_HANDLE;
+  *options = trainer->options;
+  lam_optimizer_options *o = &options->optimizer;
+  float *numbers[] = { &o->learning_rate, &o->rho, &o->beta_1, &o->beta_2, &o->epsilon };
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    if (*numbers[i] == 0.0f) *numbers[i] = LAM_ZERO;
+  return LAM_OK;
+}
+
+/* ---- creating ----------------------------------------------------------------------------------------------------- */
+
+lam_trainer *lam_trainer_create(lam_model *model, const lam_trainer_options *options) {
+  if (!model || model->object.context->unusable) return NULL;
+  lam_context *context = model->object.context;
+  lam_trainer_options complete = { 0 };
+  if (options)
+    complete = *options;
+  else if (model->has_training)
+    complete = model->training;
+  lam_trainer_options said = complete;
+  if (complete_options(context, &complete)) return NULL;
+  lam_trainer *trainer = lam_object_create(context, sizeof *trainer, trainer_release);
+  if (!trainer) return NULL;
+  trainer->model = model;
+  trainer->options = complete;
+  trainer->optimizer = lam_optimizer_of(complete.optimizer.type);
+  trainer->state_count = lam_optimizer_states(&complete.optimizer);
+  /* A first plan, of one row, finds what does not fit. */
+  if (model->built && (lam_trainer_prepare(trainer) || lam_trainer_plan(trainer, 1))) {
+    lam_object_destroy(trainer);
+    return NULL;
+  }
+  model->has_training = true;
+  model->training = said;
+  return trainer;
+}
+
+void lam_trainer_destroy(lam_trainer *trainer) { lam_object_destroy(trainer); }
+
+lam_model *lam_trainer_model(const lam_trainer *trainer) { return trainer ? trainer->model : NULL; }
+
+lam_status lam_trainer_prepare(lam_trainer *trainer) {
+  size_t bytes = trainer->model->value_count * sizeof(float);
+  for (size_t i = 0; bytes && i < trainer->state_count; i++) {
+    if (!trainer->states[i]) trainer->states[i] = lam_allocate_zero(trainer->object.context, bytes);
+    if (!trainer->states[i]) return LAM_OUT_OF_MEMORY;
+  }
+  return LAM_OK;
+}
+
+lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows) {
+  if (trainer->plan && trainer->plan->options.max_rows >= rows) return LAM_OK;
+  lam_plan_options options = {
+    .max_rows = rows,
+    .gemm = trainer->object.context->gemm,
+    .loss = lam_loss_type_of(trainer->options.loss),
+    .from_logits = trainer->options.from_logits,
+    .no_fusion = trainer->options.no_fusion,
+    .input_gradients = trainer->options.input_gradients,
+    .backward = trainer->options.loss != LAM_NO_LOSS,
+    .metrics = true,
+  };
+  lam_plan *plan = lam_plan_create(trainer->model, &options);
+  if (!plan) return lam_error_status(trainer->object.context);
+  if (trainer->last == trainer->plan) trainer->last = NULL;
+  lam_plan_destroy(trainer->plan);
+  trainer->plan = plan;
+  return LAM_OK;
+}
+
+lam_status lam_trainer_set_learning_rate(lam_trainer *trainer, float learning_rate) {
+  if (!trainer) return LAM_NO_HANDLE;
+  float rate = learning_rate == LAM_ZERO ? 0.0f : learning_rate;
+  char text[32];
+  if (!(rate >= 0.0f && rate < 3e38f))
+    return lam_fail(trainer->object.context, LAM_INVALID_ARGUMENT, "learning_rate is %s; it is at least 0 and finite",
+                    lam_format_float(text, rate));
+  trainer->options.optimizer.learning_rate = rate;
+  return LAM_OK;
+}
+
+/* ---- a step of the optimizer -------------------------------------------------------------------------------------- */
+
+typedef struct lam_update {
+  lam_trainer *trainer;
+  const float *gradients;
+} lam_update;
+
+/* Pieces of 4096 weights stay in the nearest cache, and each worker keeps its own. */
+enum { LAM_PIECE = 4096 };
+
+static void update_pieces(void *argument, size_t begin, size_t end) {
+  const lam_update *update = argument;
+  lam_trainer *trainer = update->trainer;
+  size_t from = begin * LAM_PIECE, to = end * LAM_PIECE, count = trainer->model->value_count;
+  if (to > count) to = count;
+  float *states[LAM_MOST_STATES] = { NULL };
+  for (size_t i = 0; i < trainer->state_count; i++) states[i] = trainer->states[i] + from;
+  trainer->optimizer->update(trainer->object.context->kernels, &trainer->options.optimizer, trainer->model->values + from, states,
+                             update->gradients + from, trainer->position.steps, to - from);
+}
+
+void lam_trainer_update(lam_trainer *trainer, const float *gradients) {
+  lam_update update = { trainer, gradients };
+  trainer->position.steps++;
+  lam_pool_run(trainer->object.context->pool, update_pieces, &update, (trainer->model->value_count + LAM_PIECE - 1) / LAM_PIECE);
+}
