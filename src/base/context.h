@@ -37,6 +37,12 @@ struct lam_context {
   void *log_user;
 };
 
+/* The parts of lam_context_create and lam_context_destroy that need no other room; src/blas/create.c puts the whole together.
+ * Open checks and copies the options, which may be NULL, and starts the pool; it returns NULL only where memory is exhausted. */
+lam_context *lam_context_open(const lam_context_options *options);
+void lam_context_empty(lam_context *context); /* destroys what the context owns, newest first */
+void lam_context_close(lam_context *context); /* stops the pool and frees the context itself */
+
 /* Memory at a multiple of 64 bytes. NULL where it is exhausted (the sentence is set) or where size is 0. */
 void *lam_allocate(lam_context *context, size_t size);
 void *lam_allocate_zero(lam_context *context, size_t size);
@@ -54,10 +60,15 @@ void lam_release_string(lam_context *context, char *string);
 void *lam_object_create(lam_context *context, size_t size, void (*destroy)(lam_object *object));
 void lam_object_destroy(void *object);
 
-/* Sets the context's status and sentence and returns the status, so that a failing function ends in `return lam_fail(...)`. */
+/* Sets the context's status and sentence and returns the status, so that a failing function ends in `return lam_fail(...)`. The
+ * sentence may quote the one before. A NULL or unusable context is left alone. Numbers that are not integers go through
+ * lam_format_float, because printf writes them in the host's locale. */
 lam_status lam_fail(lam_context *context, lam_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Tells the log callback a line, if there is one. */
 void lam_log_line(lam_context *context, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* How many bytes of `text`, at most `limit`, to keep so that no UTF-8 character is cut. */
+size_t lam_utf8_prefix(const char *text, size_t limit);
 
 /* True where all bytes are zero: how `reserved` is checked. */
 bool lam_all_zero(const void *bytes, size_t size);
@@ -74,7 +85,9 @@ void lam_fp_leave(lam_fp_mode mode);
  */
 char *lam_format_float(char buffer[32], float value);
 char *lam_format_double(char buffer[32], double value);
-/* Reads a decimal number wherever strtod would in the C locale; returns the end, or `text` where there is none. */
+/* Reads the decimal number at the start of [text, end), correctly rounded whatever the locale, and returns where it ends, or
+ * `text` where there is none. "nan", "inf" and "-inf" are numbers, as lam_format_double writes them; a leading space, hexadecimal
+ * and other spellings are not. Too large is infinite, too small is zero. */
 const char *lam_parse_double(const char *text, const char *end, double *value);
 
 #endif

@@ -35,7 +35,7 @@ typedef struct lam_field {
 } lam_field;
 
 /* Reads `text` into the field named `name` of `options`: how the command line sets one. Sentences name the field and what it
- * takes. */
+ * takes; `what` is "adam option". A flag is 0, 1, false or true. */
 lam_status lam_field_parse(lam_context *context, const char *what, const lam_field *fields, void *options, const char *name,
                            const char *text);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The thread pool: `count` workers, the calling thread among them. It decides nothing about results: work comes as `units` that
- * do not depend on each other, on a grid that depends on shapes alone.
+ * do not depend on each other, on a grid that depends on shapes alone. A pool runs one piece of work at a time, for the thread
+ * that uses its context; work must not run work on its own pool. A forked child has no workers and must not use its parent's
+ * pool.
  */
 #ifndef LAM_BASE_POOL_H
 #define LAM_BASE_POOL_H
