@@ -8,18 +8,32 @@
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 
-/* MXCSR: all exceptions masked, round to nearest, no flush-to-zero, no denormals-are-zero. Its low six bits only report; leaving
- * puts them back too, so that the host sees no exception of ours. */
-enum { DEFAULT_MODE = 0x1F80, REPORTS = 0x3F };
+/* MXCSR rules all our arithmetic: all exceptions masked, round to nearest, no flush-to-zero, no denormals-are-zero. Its low six
+ * bits only report; leaving puts them back too, so that the host sees no exception of ours. The x87's control word is here
+ * because fesetround sets both and the C library's conversions of text look at it. */
+enum { DEFAULT_MXCSR = 0x1F80, REPORTS = 0x3F, DEFAULT_X87 = 0x037F };
+
+static uint16_t read_x87(void) {
+  uint16_t word;
+  __asm__ volatile("fnstcw %0" : "=m"(word));
+  return word;
+}
+
+static void write_x87(uint16_t word) { __asm__ volatile("fldcw %0" : : "m"(word)); }
 
 lam_fp_mode lam_fp_enter(void) {
-  unsigned saved = _mm_getcsr();
-  if ((saved & ~(unsigned)REPORTS) != DEFAULT_MODE) _mm_setcsr(DEFAULT_MODE);
-  return (lam_fp_mode){ saved };
+  uint32_t mxcsr = _mm_getcsr();
+  uint16_t x87 = read_x87();
+  if ((mxcsr & ~(uint32_t)REPORTS) != DEFAULT_MXCSR) _mm_setcsr(DEFAULT_MXCSR);
+  if (x87 != DEFAULT_X87) write_x87(DEFAULT_X87);
+  return (lam_fp_mode){ (uint64_t)x87 << 32 | mxcsr };
 }
 
 void lam_fp_leave(lam_fp_mode mode) {
-  if (_mm_getcsr() != (unsigned)mode.saved) _mm_setcsr((unsigned)mode.saved);
+  uint32_t mxcsr = (uint32_t)mode.saved;
+  uint16_t x87 = (uint16_t)(mode.saved >> 32);
+  if (_mm_getcsr() != mxcsr) _mm_setcsr(mxcsr);
+  if (read_x87() != x87) write_x87(x87);
 }
 
 #elif defined(__aarch64__)

@@ -167,7 +167,7 @@ lam_status lam_field_parse(lam_context *context, const char *what, const lam_fie
   const char *takes = NULL;
   switch (field->kind) {
   case LAM_FIELD_FLOAT: takes = parse_float(text, place) ? NULL : "a finite number"; break;
-  case LAM_FIELD_SIZE: takes = parse_size(text, place) ? NULL : "a whole number, not negative"; break;
+  case LAM_FIELD_SIZE: takes = parse_size(text, place) ? NULL : "a whole number of 0 or more"; break;
   case LAM_FIELD_SEED: takes = parse_integer(text, UINT64_MAX, place) ? NULL : "a whole number from 0 to 2^64 - 1"; break;
   case LAM_FIELD_FLAG: takes = parse_flag(text, place) ? NULL : "0, 1, false or true"; break;
   case LAM_FIELD_ENUM: return parse_enum(context, what, field, place, text);
