@@ -196,7 +196,7 @@ const char *lam_parse_double(const char *text, const char *end, double *value) {
 
   lam_fp_mode mode = lam_fp_enter();
   double magnitude = number_value(&n);
+  *value = negative ? -magnitude : magnitude; // stored before the mode goes, so that no compiler computes it after
   lam_fp_leave(mode);
-  *value = negative ? -magnitude : magnitude;
   return c;
 }

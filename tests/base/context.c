@@ -193,7 +193,8 @@ static void memory_is_aligned_zeroed_and_given_back(void **state) {
 
 static void nothing_is_allocated_for_no_bytes_or_too_many(void **state) {
   (void)state;
-  lam_context *context = lam_context_create(NULL);
+  test_memory memory = { 0 };
+  lam_context *context = lam_context_create(&(lam_context_options){ .allocator = test_allocator(&memory) });
   assert_null(lam_allocate(context, 0));
   assert_int_equal(lam_error_status(context), LAM_OK);
   assert_null(lam_allocate_array(context, SIZE_MAX / 2, 3));
