@@ -68,10 +68,6 @@ LAM_INLINE lam_vec vec_fnma(lam_vec a, lam_vec b, lam_vec c) {
 }
 LAM_INLINE lam_vec vec_max(lam_vec a, lam_vec b) { return vec_of(_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)); }
 LAM_INLINE lam_vec vec_min(lam_vec a, lam_vec b) { return vec_of(_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)); }
-LAM_INLINE lam_vec vec_round(lam_vec a) {
-  return vec_of(_mm256_round_ps(a.low, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
-                _mm256_round_ps(a.high, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
-}
 
 LAM_INLINE lam_ints vec_bits(lam_vec a) { return ints_of(_mm256_castps_si256(a.low), _mm256_castps_si256(a.high)); }
 LAM_INLINE lam_vec vec_from_bits(lam_ints a) { return vec_of(_mm256_castsi256_ps(a.low), _mm256_castsi256_ps(a.high)); }

@@ -35,7 +35,6 @@ LAM_INLINE lam_vec vec_fma(lam_vec a, lam_vec b, lam_vec c) { return _mm512_fmad
 LAM_INLINE lam_vec vec_fnma(lam_vec a, lam_vec b, lam_vec c) { return _mm512_fnmadd_ps(a, b, c); }
 LAM_INLINE lam_vec vec_max(lam_vec a, lam_vec b) { return _mm512_max_ps(a, b); }
 LAM_INLINE lam_vec vec_min(lam_vec a, lam_vec b) { return _mm512_min_ps(a, b); }
-LAM_INLINE lam_vec vec_round(lam_vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 LAM_INLINE lam_vec vec_scale(lam_vec a, lam_vec n) { return _mm512_scalef_ps(a, n); }
 
 LAM_INLINE lam_ints vec_bits(lam_vec a) { return _mm512_castps_si512(a); }

@@ -66,7 +66,6 @@ LAM_INLINE lam_vec vec_fnma(lam_vec a, lam_vec b, lam_vec c) { LAM_QUARTERS(lam_
 /* Not vmaxq and vminq, which treat NaNs and zeros otherwise. */
 LAM_INLINE lam_vec vec_max(lam_vec a, lam_vec b) { LAM_QUARTERS(lam_vec, vbslq_f32(vcgtq_f32(a.q[i], b.q[i]), a.q[i], b.q[i])); }
 LAM_INLINE lam_vec vec_min(lam_vec a, lam_vec b) { LAM_QUARTERS(lam_vec, vbslq_f32(vcltq_f32(a.q[i], b.q[i]), a.q[i], b.q[i])); }
-LAM_INLINE lam_vec vec_round(lam_vec a) { LAM_QUARTERS(lam_vec, vrndnq_f32(a.q[i])); }
 
 LAM_INLINE lam_ints vec_bits(lam_vec a) { LAM_QUARTERS(lam_ints, vreinterpretq_s32_f32(a.q[i])); }
 LAM_INLINE lam_vec vec_from_bits(lam_ints a) { LAM_QUARTERS(lam_vec, vreinterpretq_f32_s32(a.q[i])); }

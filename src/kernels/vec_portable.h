@@ -68,9 +68,6 @@ LAM_INLINE lam_vec vec_fnma(lam_vec a, lam_vec b, lam_vec c) { LAM_EACH(lam_vec,
 LAM_INLINE lam_vec vec_max(lam_vec a, lam_vec b) { LAM_EACH(lam_vec, f, a.f[i] > b.f[i] ? a.f[i] : b.f[i]); }
 LAM_INLINE lam_vec vec_min(lam_vec a, lam_vec b) { LAM_EACH(lam_vec, f, a.f[i] < b.f[i] ? a.f[i] : b.f[i]); }
 
-/* Adding 1.5 2^23 leaves no bits for a fraction. */
-LAM_INLINE lam_vec vec_round(lam_vec a) { LAM_EACH(lam_vec, f, (a.f[i] + 0x1.8p23f) - 0x1.8p23f); }
-
 LAM_INLINE lam_ints vec_bits(lam_vec a) {
   lam_ints r;
   memcpy(&r, &a, sizeof r);
@@ -100,7 +97,7 @@ LAM_INLINE lam_vec vec_power_of_two(lam_vec n) {
 }
 /* Two multiplications: the first is exact, since n/2 is far from either end of the exponents, so only the second rounds. */
 LAM_INLINE lam_vec vec_scale(lam_vec a, lam_vec n) {
-  lam_vec first = vec_round(vec_mul(n, vec_splat(0.5f)));
+  lam_vec first = vec_sub(vec_fma(n, vec_splat(0.5f), vec_splat(0x1.8p23f)), vec_splat(0x1.8p23f));
   return vec_mul(vec_mul(a, vec_power_of_two(first)), vec_power_of_two(vec_sub(n, first)));
 }
 

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The public kernels of lamina/kernels.h: each checks its arguments, sets the default floating-point mode, runs the best kernel,
+ * and puts the mode back.
+ */
+#include "base/context.h"
+#include "kernels/kernels.h"
+
+/* A matrix argument: its pointer (NULL where it may be left out and is) and leading dimension. */
+typedef struct lam_matrix_argument {
+  const void *data;
+  size_t ld;
+} lam_matrix_argument;
+
+/* LAM_OK where all of `count` matrices are there and wide enough. Nothing is asked of an empty matrix. */
+static lam_status check(const lam_matrix_argument *matrices, size_t count, size_t rows, size_t columns) {
+  if (!rows || !columns) return LAM_OK;
+  for (size_t i = 0; i < count; ++i) {
+    if (!matrices[i].data) return LAM_NO_HANDLE;
+    if (matrices[i].ld < columns) return LAM_INVALID_ARGUMENT;
+  }
+  return LAM_OK;
+}
+
+/* The check, then the call between entering and leaving the floating-point mode, for the matrices listed last. A function cannot
+ * take a call with its arguments, and each kernel has its own. */
+#define LAM_RUN(call, ...)                                                                                                       \
+  const lam_matrix_argument matrices[] = { __VA_ARGS__ };                                                                        \
+  lam_status status = check(matrices, sizeof matrices / sizeof *matrices, rows, columns);                                        \
+  if (status || !rows || !columns) return status;                                                                                \
+  lam_fp_mode mode = lam_fp_enter();                                                                                             \
+  lam_kernels()->call;                                                                                                           \
+  lam_fp_leave(mode);                                                                                                            \
+  return LAM_OK
+
+#define LAM_PUBLIC_UNARY(name)                                                                                                   \
+  lam_status lam_##name LAM_UNARY_ARGUMENTS { LAM_RUN(name(y, ldy, x, ldx, rows, columns), { y, ldy }, { x, ldx }); }
+LAM_PUBLIC_UNARY(exp)
+LAM_PUBLIC_UNARY(log)
+LAM_PUBLIC_UNARY(relu)
+LAM_PUBLIC_UNARY(sigmoid)
+LAM_PUBLIC_UNARY(tanh)
+LAM_PUBLIC_UNARY(softmax)
+LAM_PUBLIC_UNARY(log_softmax)
+
+#define LAM_PUBLIC_BACKWARD(name)                                                                                                \
+  lam_status lam_##name LAM_BACKWARD_ARGUMENTS {                                                                                 \
+    LAM_RUN(name(dx, lddx, dy, lddy, y, ldy, rows, columns), { dx, lddx }, { dy, lddy }, { y, ldy });                            \
+  }
+LAM_PUBLIC_BACKWARD(relu_backward)
+LAM_PUBLIC_BACKWARD(sigmoid_backward)
+LAM_PUBLIC_BACKWARD(tanh_backward)
+LAM_PUBLIC_BACKWARD(softmax_backward)
+LAM_PUBLIC_BACKWARD(log_softmax_backward)
+
+lam_status lam_bias(float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns) {
+  LAM_RUN(bias(y, ldy, x, ldx, bias, rows, columns), { y, ldy }, { x, ldx }, { bias, columns });
+}
+
+lam_status lam_bias_relu(float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns) {
+  LAM_RUN(bias_relu(y, ldy, x, ldx, bias, rows, columns), { y, ldy }, { x, ldx }, { bias, columns });
+}
+
+lam_status lam_add(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows, size_t columns) {
+  LAM_RUN(add(y, ldy, a, lda, b, ldb, rows, columns), { y, ldy }, { a, lda }, { b, ldb });
+}
+
+lam_status lam_from_bytes(float *y, size_t ldy, const uint8_t *x, size_t ldx, float scale, float offset, size_t rows,
+                          size_t columns) {
+  LAM_RUN(from_bytes(y, ldy, x, ldx, scale, offset, rows, columns), { y, ldy }, { x, ldx });
+}
+
+lam_status lam_affine(float *y, size_t ldy, const float *x, size_t ldx, float scale, float offset, size_t rows, size_t columns) {
+  LAM_RUN(affine(y, ldy, x, ldx, scale, offset, rows, columns), { y, ldy }, { x, ldx });
+}
+
+lam_status lam_log_sum_exp(float *y, const float *x, size_t ldx, size_t rows, size_t columns) {
+  LAM_RUN(log_sum_exp(y, x, ldx, rows, columns), { y, columns }, { x, ldx });
+}
+
+lam_status lam_argmax(int32_t *index, const float *x, size_t ldx, size_t rows, size_t columns) {
+  if (rows && (!columns || columns > INT32_MAX)) return LAM_INVALID_ARGUMENT;
+  LAM_RUN(argmax(index, x, ldx, rows, columns), { index, columns }, { x, ldx });
+}
+
+/* The sum of no rows is 0, so zero rows are no reason to do nothing. */
+lam_status lam_column_sums(float *y, const float *x, size_t ldx, size_t rows, size_t columns) {
+  if (!rows && columns) {
+    if (!y) return LAM_NO_HANDLE;
+    for (size_t j = 0; j < columns; ++j) y[j] = 0.0f;
+    return LAM_OK;
+  }
+  LAM_RUN(column_sums(y, x, ldx, rows, columns), { y, columns }, { x, ldx });
+}
+
+/* A gradient that is not wanted is checked as if it were the input. */
+#define LAM_GRADIENT(dx, lddx, x, ldx)                                                                                           \
+  { dx ? dx : x, dx ? lddx : ldx }
+
+static bool labels_valid(const int32_t *labels, size_t rows, size_t columns) {
+  for (size_t i = 0; i < rows; ++i) {
+    if (labels[i] < 0 || (size_t)labels[i] >= columns) return false;
+  }
+  return true;
+}
+
+#define LAM_PUBLIC_SPARSE_LOSS(name)                                                                                             \
+  lam_status lam_##name LAM_SPARSE_LOSS_ARGUMENTS {                                                                              \
+    if (rows && columns && labels && !labels_valid(labels, rows, columns)) return LAM_INVALID_DATA;                              \
+    LAM_RUN(name(loss, dx, lddx, x, ldx, labels, scale, rows, columns), { x, ldx }, { labels, columns },                         \
+            LAM_GRADIENT(dx, lddx, x, ldx));                                                                                     \
+  }
+LAM_PUBLIC_SPARSE_LOSS(softmax_sparse_crossentropy)
+LAM_PUBLIC_SPARSE_LOSS(sparse_crossentropy)
+
+#define LAM_PUBLIC_DENSE_LOSS(name)                                                                                              \
+  lam_status lam_##name LAM_DENSE_LOSS_ARGUMENTS {                                                                               \
+    LAM_RUN(name(loss, dx, lddx, x, ldx, t, ldt, scale, rows, columns), { x, ldx }, { t, ldt }, LAM_GRADIENT(dx, lddx, x, ldx)); \
+  }
+LAM_PUBLIC_DENSE_LOSS(softmax_crossentropy)
+LAM_PUBLIC_DENSE_LOSS(sigmoid_binary_crossentropy)
+LAM_PUBLIC_DENSE_LOSS(crossentropy)
+LAM_PUBLIC_DENSE_LOSS(binary_crossentropy)
+
+lam_status lam_squared_error(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,
+                             float factor, float scale, size_t rows, size_t columns) {
+  LAM_RUN(squared_error(loss, dx, lddx, x, ldx, t, ldt, factor, scale, rows, columns), { x, ldx }, { t, ldt },
+          LAM_GRADIENT(dx, lddx, x, ldx));
+}
+
+/* Optimizers: arrays of `count`, which is one row. */
+lam_status lam_sgd(float *w, const float *g, float rate, size_t count) {
+  const size_t rows = 1, columns = count;
+  LAM_RUN(sgd(w, g, rate, count), { w, count }, { g, count });
+}
+
+lam_status lam_sgd_momentum(float *w, float *velocity, const float *g, float rate, float momentum, size_t count) {
+  const size_t rows = 1, columns = count;
+  LAM_RUN(sgd_momentum(w, velocity, g, rate, momentum, count), { w, count }, { velocity, count }, { g, count });
+}
+
+lam_status lam_sgd_nesterov(float *w, float *velocity, const float *g, float rate, float momentum, size_t count) {
+  const size_t rows = 1, columns = count;
+  LAM_RUN(sgd_nesterov(w, velocity, g, rate, momentum, count), { w, count }, { velocity, count }, { g, count });
+}
+
+lam_status lam_rmsprop(float *w, float *v, const float *g, float rate, float rho, float epsilon, size_t count) {
+  const size_t rows = 1, columns = count;
+  LAM_RUN(rmsprop(w, v, g, rate, rho, epsilon, count), { w, count }, { v, count }, { g, count });
+}
+
+lam_status lam_rmsprop_epsilon_outside(float *w, float *v, const float *g, float rate, float rho, float epsilon, size_t count) {
+  const size_t rows = 1, columns = count;
+  LAM_RUN(rmsprop_epsilon_outside(w, v, g, rate, rho, epsilon, count), { w, count }, { v, count }, { g, count });
+}
+
+lam_status lam_adam(float *w, float *m, float *v, const float *g, float rate, float beta_1, float beta_2, float epsilon,
+                    uint64_t step, size_t count) {
+  if (!step) return LAM_INVALID_ARGUMENT;
+  const size_t rows = 1, columns = count;
+  LAM_RUN(adam(w, m, v, g, rate, beta_1, beta_2, epsilon, step, count), { w, count }, { m, count }, { v, count }, { g, count });
+}
