@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The door: every matrix product of the library passes lam_gemm_run.
+ */
+#include "blas/gemm.h"
+#include <limits.h>
+
+/* y = alpha op(matrix) x + beta y. The columns and rows are those in memory. */
+static void run_vector(const lam_gemm *gemm, lam_transpose trans, size_t rows, size_t columns, float alpha, const float *matrix,
+                       size_t ld, const float *x, size_t incx, float beta, float *y, size_t incy) {
+  /* Some libraries multiply y by a beta of 0 and keep its NaNs. */
+  const size_t count = trans == LAM_TRANSPOSE ? columns : rows;
+  for (size_t i = 0; beta == 0 && i < count; ++i) y[i * incy] = 0;
+  gemm->sgemv(LAM_ROW_MAJOR, trans, (int)rows, (int)columns, alpha, matrix, (int)ld, x, (int)incx, beta, y, (int)incy);
+}
+
+void lam_gemm_run(const lam_gemm *gemm, const lam_kernel_table *kernels, lam_transpose transa, lam_transpose transb, size_t m,
+                  size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+                  size_t ldc) {
+  const bool at = transa == LAM_TRANSPOSE, bt = transb == LAM_TRANSPOSE;
+  if (m == 0 || n == 0) return;
+  if (alpha == 0 || k == 0) {
+    kernels->gemm(at, bt, m, n, 0, 1, a, lda, b, ldb, beta, c, ldc);
+  } else if (!gemm->sgemm) {
+    kernels->gemm(at, bt, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  } else if (gemm->sgemv && m == 1) { /* c = op(a) op(b), so c^T = op(b)^T op(a)^T */
+    run_vector(gemm, bt ? LAM_NO_TRANSPOSE : LAM_TRANSPOSE, bt ? n : k, bt ? k : n, alpha, b, ldb, a, at ? lda : 1, beta, c, 1);
+  } else if (gemm->sgemv && n == 1) {
+    run_vector(gemm, transa, at ? k : m, at ? m : k, alpha, a, lda, b, bt ? 1 : ldb, beta, c, ldc);
+  } else {
+    gemm->sgemm(LAM_ROW_MAJOR, transa, transb, (int)m, (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+  }
+}
+
+lam_status lam_check_matrix(lam_context *context, const char *function, const char *name, const float *matrix, size_t ld,
+                            size_t rows, size_t columns) {
+  if (rows > INT_MAX || columns > INT_MAX || ld > INT_MAX) {
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: %s has %zu rows of %zu floats, ld%s %zu; a BLAS takes at most %d",
+                    function, name, rows, columns, name, ld, INT_MAX);
+  }
+  if (ld < columns) {
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: ld%s is %zu, but a row of %s has %zu floats", function, name, ld, name,
+                    columns);
+  }
+  if (!matrix && rows > 0 && columns > 0) {
+    return lam_fail(context, LAM_NO_HANDLE, "%s: %s is NULL, but has %zu x %zu floats", function, name, rows, columns);
+  }
+  return LAM_OK;
+}
+
+static bool is_transpose(lam_transpose trans) { return trans == LAM_NO_TRANSPOSE || trans == LAM_TRANSPOSE; }
+
+lam_status lam_sgemm(lam_context *context, lam_transpose transa, lam_transpose transb, size_t m, size_t n, size_t k, float alpha,
+                     const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc) {
+  if (!context) return LAM_NO_HANDLE;
+  if (context->unusable) return context->status;
+  if (!is_transpose(transa) || !is_transpose(transb)) {
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "lam_sgemm: %s is %d; it must be LAM_NO_TRANSPOSE or LAM_TRANSPOSE",
+                    is_transpose(transa) ? "transb" : "transa", (int)(is_transpose(transa) ? transb : transa));
+  }
+  const bool at = transa == LAM_TRANSPOSE, bt = transb == LAM_TRANSPOSE;
+  lam_status status = lam_check_matrix(context, "lam_sgemm", "a", a, lda, at ? k : m, at ? m : k);
+  if (status == LAM_OK) status = lam_check_matrix(context, "lam_sgemm", "b", b, ldb, bt ? n : k, bt ? k : n);
+  if (status == LAM_OK) status = lam_check_matrix(context, "lam_sgemm", "c", c, ldc, m, n);
+  if (status != LAM_OK) return status;
+  lam_fp_mode mode = lam_fp_enter();
+  lam_gemm_run(context->gemm, context->kernels, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  lam_fp_leave(mode);
+  return LAM_OK;
+}

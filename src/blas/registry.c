@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The backends of a context: the linked CBLAS where there is one, the native product, and what the caller registers. The first
+ * is the default.
+ */
+#include "base/names.h"
+#include "blas/gemm.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Appends a backend; NULL where memory is exhausted. */
+static lam_gemm *add(lam_context *context, const char *name, lam_sgemm_function sgemm, lam_sgemv_function sgemv) {
+  lam_gemm *gemm = lam_allocate_zero(context, sizeof *gemm);
+  if (!gemm) return NULL;
+  gemm->name = lam_copy_string(context, name);
+  if (!gemm->name) return lam_release(context, gemm, sizeof *gemm), NULL;
+  gemm->sgemm = sgemm;
+  gemm->sgemv = sgemv;
+  lam_gemm **end = &context->gemms;
+  while (*end) end = &(*end)->next;
+  return *end = gemm;
+}
+
+lam_status lam_gemm_setup(lam_context *context, const char *name) {
+#ifdef LAM_HAVE_CBLAS
+  lam_gemm *linked = add(context, lam_linked_name, lam_linked_sgemm, lam_linked_sgemv);
+  if (!linked) return LAM_OUT_OF_MEMORY;
+  lam_linked_describe(linked->description, sizeof linked->description);
+#endif
+  lam_gemm *native = add(context, "native", NULL, NULL);
+  if (!native) return LAM_OUT_OF_MEMORY;
+  if (context->kernels) snprintf(native->description, sizeof native->description, "Lamina's own, %s", context->kernels->isa);
+  context->gemm = context->gemms;
+  return name ? lam_gemm_select(context, name) : LAM_OK;
+}
+
+void lam_gemm_release(lam_context *context) {
+  context->gemm = NULL;
+  while (context->gemms) {
+    lam_gemm *gemm = context->gemms;
+    context->gemms = gemm->next;
+    lam_release_string(context, gemm->name);
+    lam_release(context, gemm, sizeof *gemm);
+  }
+}
+
+const lam_gemm *lam_gemm_find(const lam_context *context, const char *name) {
+  const lam_gemm *gemm = context->gemms;
+  while (gemm && strcmp(gemm->name, name) != 0) gemm = gemm->next;
+  return gemm;
+}
+
+static lam_status unknown(lam_context *context, const char *name) {
+  size_t count = 0;
+  for (const lam_gemm *gemm = context->gemms; gemm; gemm = gemm->next) ++count;
+  const char **names = lam_allocate_array(context, count + 1, sizeof *names);
+  if (!names) return LAM_OUT_OF_MEMORY;
+  size_t i = 0;
+  for (const lam_gemm *gemm = context->gemms; gemm; gemm = gemm->next) names[i++] = gemm->name;
+  names[i] = NULL;
+  lam_status status = lam_name_unknown(context, "gemm backend", name, names);
+  lam_release(context, names, (count + 1) * sizeof *names);
+  return status;
+}
+
+lam_status lam_gemm_select(lam_context *context, const char *name) {
+  if (!context) return LAM_NO_HANDLE;
+  if (!name) return lam_fail(context, LAM_INVALID_ARGUMENT, "lam_gemm_select: the name is NULL");
+  const lam_gemm *gemm = lam_gemm_find(context, name);
+  if (!gemm) return unknown(context, name);
+  context->gemm = gemm;
+  return LAM_OK;
+}
+
+lam_status lam_gemm_register(lam_context *context, const char *name, lam_sgemm_function sgemm, lam_sgemv_function sgemv) {
+  if (!context) return LAM_NO_HANDLE;
+  if (context->unusable) return context->status;
+  if (!name || !*name) return lam_fail(context, LAM_INVALID_ARGUMENT, "lam_gemm_register: the name is empty");
+  if (!sgemm) return lam_fail(context, LAM_INVALID_ARGUMENT, "lam_gemm_register: the sgemm of \"%s\" is NULL", name);
+  if (lam_gemm_find(context, name)) {
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "lam_gemm_register: there is a gemm backend \"%s\" already", name);
+  }
+  lam_gemm *gemm = add(context, name, sgemm, sgemv);
+  if (!gemm) return LAM_OUT_OF_MEMORY;
+  context->gemm = gemm;
+  return LAM_OK;
+}
+
+const char *lam_gemm_name(const lam_context *context) { return context && context->gemm ? context->gemm->name : ""; }
+
+const char *lam_gemm_description(const lam_context *context) {
+  return context && context->gemm ? context->gemm->description : "";
+}
