@@ -27,7 +27,7 @@ LAM_API lam_dataset *lam_dataset_create(lam_context *context, const lam_array *i
  * {train,t10k}-images-idx3-ubyte and {train,t10k}-labels-idx1-ubyte, plain or .gz ("test" stands for t10k). Without "/train" or
  * "/test" the folder's only pair of files, or else the train part. Pixels stay bytes, scaled by 1/255 (digits: 1/16, their range
  * being 0 to 16) when gathered. Named sets are searched in LAMINA_DATA, ./data, ., the data folder of the installation and where
- * Debian's packages put them (/usr/share/dataset-NAME). "digits" has no test files: "digits/train" and "digits/test" are
+ * Debian's packages put them (/usr/share/datasets/NAME). "digits" has no test files: "digits/train" and "digits/test" are
  * three quarters and one quarter of its rows after a fixed shuffle.
  * Errors: LAM_IO with the files that are missing, the folders searched and how to get them; LAM_FORMAT. Since 0.1. */
 LAM_API lam_dataset *lam_dataset_open(lam_context *context, const char *name);
