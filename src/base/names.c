@@ -136,6 +136,22 @@ static bool parse_flag(const char *text, bool *value) {
   return word >= 0;
 }
 
+/* "28x28" */
+static bool parse_shape(const char *text, lam_shape *shape) {
+  lam_shape read = { { 0 }, 0 };
+  char number[24];
+  while (read.rank < LAM_MAX_RANK) {
+    size_t length = strcspn(text, "x");
+    if (length == 0 || length >= sizeof number) return false;
+    memcpy(number, text, length);
+    number[length] = '\0';
+    if (!parse_size(number, &read.size[read.rank++])) return false;
+    if (!text[length]) return *shape = read, true;
+    text += length + 1;
+  }
+  return false;
+}
+
 static lam_status parse_enum(lam_context *context, const char *what, const lam_field *field, void *place, const char *text) {
   int value = lam_name_find(field->names, text);
   if (value >= 0) {
@@ -170,6 +186,7 @@ lam_status lam_field_parse(lam_context *context, const char *what, const lam_fie
   case LAM_FIELD_SIZE: takes = parse_size(text, place) ? NULL : "a whole number of 0 or more"; break;
   case LAM_FIELD_SEED: takes = parse_integer(text, UINT64_MAX, place) ? NULL : "a whole number from 0 to 2^64 - 1"; break;
   case LAM_FIELD_FLAG: takes = parse_flag(text, place) ? NULL : "0, 1, false or true"; break;
+  case LAM_FIELD_SHAPE: takes = parse_shape(text, place) ? NULL : "a shape such as 28x28"; break;
   case LAM_FIELD_ENUM: return parse_enum(context, what, field, place, text);
   }
   if (!takes) return LAM_OK;

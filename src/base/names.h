@@ -7,6 +7,7 @@
 #define LAM_BASE_NAMES_H
 
 #include "base/context.h"
+#include <lamina/array.h>
 
 /* names[i] is the name of value i; ends with NULL. */
 typedef const char *const *lam_names;
@@ -23,7 +24,7 @@ typedef enum lam_field_kind {
   LAM_FIELD_SIZE,  /* size_t */
   LAM_FIELD_SEED,  /* uint64_t */
   LAM_FIELD_FLAG,  /* bool */
-  LAM_FIELD_SHAPE, /* lam_shape, at least rank 0 */
+  LAM_FIELD_SHAPE, /* lam_shape; as text "28x28" */
   LAM_FIELD_ENUM   /* int-sized enum with `names` */
 } lam_field_kind;
 

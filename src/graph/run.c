@@ -17,7 +17,7 @@ static void run_units(void *argument, size_t begin, size_t end) {
 }
 
 static void run_operations(const lam_plan *plan, const lam_step *step, size_t first, size_t end) {
-  lam_pool *pool = plan->options.inference && lam_gemm_is_native(plan->gemm) ? NULL : plan->context->pool;
+  lam_pool *pool = plan->options.inference && (plan->gemm->sgemm == NULL) ? NULL : plan->context->pool;
   for (size_t i = first; i < end; i++) {
     const lam_operation *operation = &plan->operations[i];
     size_t units = operation->units ? operation->units : step->rows;

@@ -65,7 +65,7 @@ static lam_status shape(const lam_layer *layer, lam_shaping *shaping) {
  * not: it gets all that this worker has. */
 static size_t columns_at_once(const lam_operation *operation, const lam_plan *plan, size_t from, size_t end) {
   size_t all = (end * operation->unit < operation->columns ? end * operation->unit : operation->columns) - from;
-  return lam_gemm_is_native(plan->gemm) || all < operation->unit ? all : operation->unit;
+  return (plan->gemm->sgemm == NULL) || all < operation->unit ? all : operation->unit;
 }
 
 /* Operands: y, x, W; weight: the bias or NULL; choice: linear or relu. */
