@@ -34,32 +34,12 @@ void lam_gemm_run(const lam_gemm *gemm, const lam_kernel_table *kernels, lam_tra
                   size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                   size_t ldc);
 
-/* y = f(y + bias) in place; `bias` may be NULL. */
-void lam_activation_run(const lam_kernel_table *kernels, lam_activation activation, float *y, size_t ldy, const float *bias,
-                        size_t rows, size_t columns);
-/* dy, the gradient of y = f(z), becomes that of z. y is not read where f is linear. */
-void lam_activation_backward_run(const lam_kernel_table *kernels, lam_activation activation, float *dy, size_t lddy,
-                                 const float *y, size_t ldy, size_t rows, size_t columns);
-
-/* One dense layer and the memory of its passes: y = f(x w + bias), x rows x in, w in x out. */
-typedef struct lam_dense_pass {
-  const lam_gemm *gemm;
-  const lam_kernel_table *kernels;
-  lam_activation activation;
-  size_t rows, in, out;
-  const float *x, *w, *bias; /* bias NULL: none */
-  size_t ldx, ldw;
-  float *y;
-  size_t ldy;
-  /* Backward: dy in, the gradient of x w + bias out; each of dx, dw, dbias NULL where it is not wanted. */
-  float *dy, *dx, *dw, *dbias;
-  size_t lddy, lddx, lddw;
-  bool add_dx;      /* to what dx holds: x feeds several layers */
-  bool add_weights; /* to what dw and dbias hold: the weights are shared */
-} lam_dense_pass;
-
-void lam_dense_forward_run(const lam_dense_pass *pass);
-void lam_dense_backward_run(const lam_dense_pass *pass);
+/* y = f(x + bias); `bias` may be NULL, y may be x. */
+void lam_activation_run(const lam_kernel_table *kernels, lam_activation activation, float *y, size_t ldy, const float *x,
+                        size_t ldx, const float *bias, size_t rows, size_t columns);
+/* dx, the gradient of z, from dy, that of y = f(z). y is not read where f is linear; there dx must be dy. */
+void lam_activation_backward_run(const lam_kernel_table *kernels, lam_activation activation, float *dx, size_t lddx,
+                                 const float *dy, size_t lddy, const float *y, size_t ldy, size_t rows, size_t columns);
 
 /* The linked BLAS runs single-threaded between the first enter and the last leave of all threads of the process; then its setting
  * is as it was. This count is the library's one piece of state that is not in a context, because the setting itself is the

@@ -144,16 +144,6 @@ static lam_buffer emit_loss(lam_lowering *lowering, size_t output, lam_ends *end
 
 /* ---- inference's last step ---------------------------------------------------------------------------------------- */
 
-static void run_finish(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
-  (void)step;
-  size_t n = operation->columns, from = begin * operation->repeat, rows = (end - begin) * operation->repeat;
-  float *y = operation->operand[0].data + from * n;
-  const float *x = operation->operand[1].data + from * n;
-  if (operation->choice == LAM_SOFTMAX) plan->kernels->softmax(y, n, x, n, rows, n);
-  if (operation->choice == LAM_LOG_SOFTMAX) plan->kernels->log_softmax(y, n, x, n, rows, n);
-  if (operation->choice == LAM_SIGMOID) plan->kernels->sigmoid(y, n, x, n, rows, n);
-}
-
 /* The output's own activation, taken out above, or the one that makes probabilities of logits. Returns where the result is. */
 static lam_buffer emit_finish(lam_lowering *lowering, size_t output) {
   const lam_model *model = lowering->model;
@@ -165,7 +155,7 @@ static lam_buffer emit_finish(lam_lowering *lowering, size_t output) {
   if (last == LAM_LINEAR) return lowering->values[node];
   size_t width = model->nodes[node].width, columns = model->nodes[node].shape.size[model->nodes[node].shape.rank - 1];
   lam_buffer result = lam_new_buffer(lowering, width, false);
-  lam_operation *operation = lam_emit(lowering, "finish", run_finish);
+  lam_operation *operation = lam_emit(lowering, "finish", lam_run_activation);
   if (!operation) return LAM_NO_BUFFER;
   operation->choice = (int)last;
   operation->columns = columns;

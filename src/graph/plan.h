@@ -131,4 +131,7 @@ bool lam_wants_input_gradient(const lam_lowering *lowering, size_t input);
 lam_buffer lam_output_gradient(lam_lowering *lowering);                    /* dy; belongs to this layer, which may overwrite it */
 lam_buffer lam_input_gradient_value(lam_lowering *lowering, size_t input); /* dx, to be written wholly; added up by the plan */
 
+/* An operation that computes the activation `choice`. Operands: y, x. */
+void lam_run_activation(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end);
+
 #endif

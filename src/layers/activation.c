@@ -5,38 +5,12 @@
 #include "kernels/array.h"
 #include "layers/layers.h"
 
-/* Operands: y, x. */
-static void run_forward(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
-  (void)step;
-  const lam_kernel_table *kernels = plan->kernels;
-  size_t n = operation->columns, from = begin * operation->repeat, rows = (end - begin) * operation->repeat;
-  float *y = operation->operand[0].data + from * n;
-  const float *x = operation->operand[1].data + from * n;
-  switch ((lam_activation)operation->choice) {
-  case LAM_LINEAR: break;
-  case LAM_RELU: kernels->relu(y, n, x, n, rows, n); break;
-  case LAM_SIGMOID: kernels->sigmoid(y, n, x, n, rows, n); break;
-  case LAM_TANH: kernels->tanh(y, n, x, n, rows, n); break;
-  case LAM_SOFTMAX: kernels->softmax(y, n, x, n, rows, n); break;
-  case LAM_LOG_SOFTMAX: kernels->log_softmax(y, n, x, n, rows, n); break;
-  }
-}
-
 /* Operands: dx, dy, y. */
 static void run_backward(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
   (void)step;
-  const lam_kernel_table *kernels = plan->kernels;
   size_t n = operation->columns, from = begin * operation->repeat, rows = (end - begin) * operation->repeat;
-  float *dx = operation->operand[0].data + from * n;
-  const float *dy = operation->operand[1].data + from * n, *y = operation->operand[2].data + from * n;
-  switch ((lam_activation)operation->choice) {
-  case LAM_LINEAR: break;
-  case LAM_RELU: kernels->relu_backward(dx, n, dy, n, y, n, rows, n); break;
-  case LAM_SIGMOID: kernels->sigmoid_backward(dx, n, dy, n, y, n, rows, n); break;
-  case LAM_TANH: kernels->tanh_backward(dx, n, dy, n, y, n, rows, n); break;
-  case LAM_SOFTMAX: kernels->softmax_backward(dx, n, dy, n, y, n, rows, n); break;
-  case LAM_LOG_SOFTMAX: kernels->log_softmax_backward(dx, n, dy, n, y, n, rows, n); break;
-  }
+  lam_activation_backward_run(plan->kernels, (lam_activation)operation->choice, operation->operand[0].data + from * n, n,
+                              operation->operand[1].data + from * n, n, operation->operand[2].data + from * n, n, rows, n);
 }
 
 /* Rows of the last axis, several to a row of the batch where the shape has more axes. */
@@ -47,7 +21,7 @@ static void along_last_axis(const lam_lowering *lowering, lam_operation *operati
 }
 
 lam_status lam_emit_activation(lam_lowering *lowering, lam_activation activation, lam_buffer y, lam_buffer x) {
-  lam_operation *operation = lam_emit(lowering, "activation", run_forward);
+  lam_operation *operation = lam_emit(lowering, "activation", lam_run_activation);
   if (!operation) return LAM_OUT_OF_MEMORY;
   operation->choice = (int)activation;
   along_last_axis(lowering, operation);

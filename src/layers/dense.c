@@ -76,9 +76,7 @@ static void run_forward(const lam_operation *operation, const lam_plan *plan, co
     width = columns_at_once(operation, plan, j, end);
     float *y = operation->operand[0].data + j;
     lam_gemm_run(plan->gemm, plan->kernels, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, rows, width, k, 1.0f, x, k, w + j, n, 0.0f, y, n);
-    if (operation->choice == LAM_RELU && bias) plan->kernels->bias_relu(y, n, y, n, bias + j, rows, width);
-    if (operation->choice == LAM_RELU && !bias) plan->kernels->relu(y, n, y, n, rows, width);
-    if (operation->choice == LAM_LINEAR && bias) plan->kernels->bias(y, n, y, n, bias + j, rows, width);
+    lam_activation_run(plan->kernels, (lam_activation)operation->choice, y, n, y, n, bias ? bias + j : NULL, rows, width);
   }
 }
 
