@@ -17,7 +17,8 @@ static char fail_at(lam_json_scanner *s, char *at, const char *error) {
 }
 
 lam_status lam_json_fail(lam_context *context, const char *what, const lam_json_scanner *s, const char *reason) {
-  return lam_fail(context, LAM_FORMAT, "%s: byte %zu: %s", what, (size_t)(s->text - s->start), s->error ? s->error : reason);
+  size_t byte = (size_t)(s->text - s->start) - (s->token == 's'); // of a string its opening quote
+  return lam_fail(context, LAM_FORMAT, "%s: byte %zu: %s", what, byte, s->error ? s->error : reason);
 }
 
 /* ---- strings ----------------------------------------------------------------------------------------------------- */
