@@ -3,6 +3,7 @@
  * The JSON tree: one array of nodes of 16 bytes, whose number is known from the text before any is made.
  */
 #include "file/json.h"
+#include "file/sort.h"
 #include <math.h>
 #include <string.h>
 
@@ -18,26 +19,7 @@ static lam_status fail(parser *p, const char *reason) { return lam_json_fail(p->
 
 /* ---- duplicate keys ---------------------------------------------------------------------------------------------- */
 
-static void sift(const char **strings, size_t root, size_t count) {
-  for (size_t child; (child = 2 * root + 1) < count; root = child) {
-    if (child + 1 < count && strcmp(strings[child], strings[child + 1]) < 0) ++child;
-    if (strcmp(strings[root], strings[child]) >= 0) return;
-    const char *moved = strings[root];
-    strings[root] = strings[child];
-    strings[child] = moved;
-  }
-}
-
-/* Heapsort: no memory, no recursion, n log n for every input (the C library's qsort may allocate). */
-void lam_sort_strings(const char **strings, size_t count) {
-  for (size_t i = count / 2; i-- > 0;) sift(strings, i, count);
-  for (size_t last = count; last-- > 1;) {
-    const char *greatest = strings[0];
-    strings[0] = strings[last];
-    strings[last] = greatest;
-    sift(strings, 0, last);
-  }
-}
+static bool string_less(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b) < 0; }
 
 static lam_status check_keys(parser *p, const lam_json *object) {
   if (object->size < 2) return LAM_OK;
@@ -46,7 +28,7 @@ static lam_status check_keys(parser *p, const lam_json *object) {
   if (!keys) return LAM_OUT_OF_MEMORY;
   const lam_json *key = lam_json_first(object);
   for (uint32_t i = 0; i < object->size; ++i, key = lam_json_after(key + 1)) keys[i] = key->text;
-  lam_sort_strings(keys, object->size);
+  lam_sort((void *)keys, object->size, sizeof *keys, string_less);
   lam_status status = LAM_OK;
   for (uint32_t i = 1; i < object->size && !status; ++i)
     if (strcmp(keys[i - 1], keys[i]) == 0)

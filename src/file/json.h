@@ -89,9 +89,6 @@ char lam_json_next(lam_json_scanner *scanner);
 /* Fails with LAM_FORMAT at the present token: the scanner's own reason, or `reason`. */
 lam_status lam_json_fail(lam_context *context, const char *what, const lam_json_scanner *scanner, const char *reason);
 
-/* Sorts strings by their bytes, in place, without memory: how duplicate names are found in n log n steps. */
-void lam_sort_strings(const char **strings, size_t count);
-
 /* ---- the writer -------------------------------------------------------------------------------------------------- */
 
 /* Writes into a buffer that grows. Keys stand in the order they are written, numbers are the shortest that read back: the same
