@@ -87,8 +87,8 @@ static lam_node append_node(lam_graph *graph, lam_layer *layer, const lam_node *
   return (lam_node){ graph, (int)graph->node_count++ };
 }
 
-lam_node lam_graph_append(lam_graph *graph, const lam_layer_type *type, const void *options, const lam_node *inputs,
-                          size_t count) {
+lam_node lam_graph_append_named(lam_graph *graph, const lam_layer_type *type, const char *name, const void *options,
+                                const lam_node *inputs, size_t count) {
   if (!graph || graph->object.context->unusable || check_inputs(graph, type, inputs, count)) return failed_node(graph);
   lam_context *context = graph->object.context;
   size_t size = sizeof(lam_layer) + type->options_size;
@@ -96,11 +96,21 @@ lam_node lam_graph_append(lam_graph *graph, const lam_layer_type *type, const vo
   if (!layer) return failed_node(graph);
   layer->type = type;
   if (options) memcpy(layer->options, options, type->options_size);
-  name_layer(graph, layer);
   lam_node node = { graph, -1 };
-  if (!type->check || type->check(context, layer) == LAM_OK) node = append_node(graph, layer, inputs, count);
+  lam_status status = LAM_OK;
+  if (name)
+    status = lam_layer_rename(graph, layer, name);
+  else
+    name_layer(graph, layer);
+  if (!status && type->check) status = type->check(context, layer);
+  if (!status) node = append_node(graph, layer, inputs, count);
   if (!lam_node_ok(node)) lam_release(context, layer, size);
   return lam_node_ok(node) ? node : failed_node(graph);
+}
+
+lam_node lam_graph_append(lam_graph *graph, const lam_layer_type *type, const void *options, const lam_node *inputs,
+                          size_t count) {
+  return lam_graph_append_named(graph, type, NULL, options, inputs, count);
 }
 
 lam_node lam_graph_append_one(lam_node input, const lam_layer_type *type, const void *options) {

@@ -60,6 +60,9 @@ struct lam_graph {
 /* Appends a node of a new layer; `options` (options_size bytes, or NULL: zero) are copied. The nodes must be of one graph. */
 lam_node lam_graph_append(lam_graph *graph, const lam_layer_type *type, const void *options, const lam_node *inputs,
                           size_t count);
+/* The same under a name (NULL: the next automatic one); files say theirs. */
+lam_node lam_graph_append_named(lam_graph *graph, const lam_layer_type *type, const char *name, const void *options,
+                                const lam_node *inputs, size_t count);
 /* The same with one input, for layers that have one. */
 lam_node lam_graph_append_one(lam_node input, const lam_layer_type *type, const void *options);
 /* Renames a layer; the name is checked. */

@@ -109,16 +109,20 @@ static lam_status fill_model(lam_model *model, const lam_graph *graph, const int
   return status;
 }
 
-lam_model *lam_model_from_graph(lam_graph *graph, const int *outputs, size_t count) {
-  lam_context *context = graph->object.context;
+/* A model of the graph's layers and nodes, nothing inferred yet. */
+static lam_model *model_of(lam_graph *graph, const int *outputs, size_t count) {
   if (graph->failed) return NULL;
-  lam_model *model = lam_object_create(context, sizeof *model, model_release);
-  if (!model) return NULL;
-  if (fill_model(model, graph, outputs, count) || lam_model_build(model, NULL, 0)) {
-    lam_object_destroy(model);
-    return NULL;
-  }
-  return model;
+  lam_model *model = lam_object_create(graph->object.context, sizeof *model, model_release);
+  if (!model || !fill_model(model, graph, outputs, count)) return model;
+  lam_object_destroy(model);
+  return NULL;
+}
+
+lam_model *lam_model_from_graph(lam_graph *graph, const int *outputs, size_t count) {
+  lam_model *model = model_of(graph, outputs, count);
+  if (!model || !lam_model_build(model, NULL, 0)) return model;
+  lam_object_destroy(model);
+  return NULL;
 }
 
 lam_model *lam_model_create(const lam_node *outputs, size_t count) {
@@ -244,25 +248,47 @@ static lam_status unbuild(lam_model *model, lam_status status) {
   lam_release(model->object.context, model->values, model->value_count * sizeof *model->values);
   model->values = NULL;
   model->value_count = model->weight_count = 0;
+  model->built = false;
   return status;
+}
+
+/* The shapes of all nodes and what weights there are, no memory for these yet. Not all input shapes known: nothing, and LAM_OK.
+ */
+static lam_status infer_shapes(lam_model *model, bool *known) {
+  lam_status status = LAM_OK;
+  *known = false;
+  for (size_t i = 0; i < model->input_count; i++)
+    if (model->nodes[model->inputs[i]].shape.rank == 0) return LAM_OK;
+  for (size_t i = 0; i < model->node_count && !status; i++) status = shape_node(model, i);
+  *known = status == LAM_OK;
+  return status ? unbuild(model, status) : LAM_OK;
+}
+
+lam_model *lam_model_outline(lam_graph *graph, const int *outputs, size_t count) {
+  lam_model *model = model_of(graph, outputs, count);
+  bool known = false;
+  if (!model) return NULL;
+  lam_status status = take_input_shapes(model, NULL, 0);
+  if (!status) status = infer_shapes(model, &known);
+  if (!status && !known) status = lam_fail(graph->object.context, LAM_INVALID_SHAPE, "the shape of an input is not known");
+  if (!status) return model;
+  lam_object_destroy(model);
+  return NULL;
+}
+
+lam_status lam_model_allocate(lam_model *model) {
+  model->values = lam_allocate_zero(model->object.context, model->value_count * sizeof *model->values);
+  if (model->value_count && !model->values) return model->value_count = 0, unbuild(model, LAM_OUT_OF_MEMORY);
+  model->built = true;
+  return LAM_OK;
 }
 
 lam_status lam_model_build(lam_model *model, const lam_shape *inputs, size_t count) {
   if (!model) return LAM_NO_HANDLE;
-  lam_context *context = model->object.context;
+  bool known = false;
   lam_status status = take_input_shapes(model, inputs, count);
   if (status || model->built) return status && !model->built ? unbuild(model, status) : status;
-  for (size_t i = 0; i < model->input_count; i++)
-    if (model->nodes[model->inputs[i]].shape.rank == 0) return LAM_OK; /* not yet */
-  for (size_t i = 0; i < model->node_count; i++)
-    if ((status = shape_node(model, i))) return unbuild(model, status);
-  size_t block = model->value_count;
-  if (block) {
-    model->values = lam_allocate_array(context, block, sizeof *model->values);
-    if (!model->values) return model->value_count = 0, unbuild(model, LAM_OUT_OF_MEMORY);
-    memset(model->values, 0, block * sizeof *model->values);
-  }
-  if ((status = lam_initialize(model))) return unbuild(model, status);
-  model->built = true;
-  return LAM_OK;
+  if ((status = infer_shapes(model, &known)) || !known) return status;
+  if ((status = lam_model_allocate(model))) return status;
+  return (status = lam_initialize(model)) ? unbuild(model, status) : LAM_OK;
 }

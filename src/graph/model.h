@@ -57,6 +57,11 @@ struct lam_model {
  * nodes. */
 lam_model *lam_model_from_graph(lam_graph *graph, const int *outputs, size_t count);
 
+/* In two steps, for files: shapes and weights are inferred and can be compared with what the file holds before any memory is
+ * taken for their values; then they get it, zeroed, and the model is built. */
+lam_model *lam_model_outline(lam_graph *graph, const int *outputs, size_t count);
+lam_status lam_model_allocate(lam_model *model);
+
 /* Draws the initial values of all weights (initializers.c). */
 lam_status lam_initialize(lam_model *model);
 

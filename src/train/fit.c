@@ -137,7 +137,7 @@ static void order_rows(lam_fit_state *fit) {
   if (fit->options->no_shuffle)
     for (size_t i = 0; i < count; i++) fit->order[i] = (uint32_t)i;
   else
-    lam_shuffle(fit->order, count, trainer->object.context->seed, trainer->position.shuffles - 1);
+    lam_shuffle(fit->order, count, trainer->seed, trainer->position.shuffles - 1);
 }
 
 static void end_epoch(lam_fit_state *fit, double started) {

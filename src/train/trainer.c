@@ -90,6 +90,7 @@ lam_trainer *lam_trainer_create(lam_model *model, const lam_trainer_options *opt
   if (!trainer) return NULL;
   trainer->model = model;
   trainer->options = complete;
+  trainer->seed = context->seed;
   trainer->optimizer = lam_optimizer_of(complete.optimizer.type);
   trainer->state_count = lam_optimizer_states(&complete.optimizer);
   /* A first plan, of one row, finds what does not fit. */

@@ -48,6 +48,7 @@ struct lam_trainer {
   float *states[LAM_MOST_STATES]; /* NULL until the model is built, or where there is none */
   size_t state_count;
   lam_position position;
+  uint64_t seed; /* of the shuffles: the context's, or that of the checkpoint it comes from */
   lam_epoch *history;
   size_t history_count, history_capacity;
   bool stopped;
