@@ -2,7 +2,7 @@
  *
  * Saving so that nothing is lost: a reader, or the next start after a crash, finds the old file or the new one, whole.
  */
-#include "file/source.h"
+#include "file/bytes.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

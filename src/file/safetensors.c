@@ -199,11 +199,11 @@ static lam_status check_names(const header *h) {
   return LAM_OK;
 }
 
-static lam_status read_length(const lam_source *source, size_t *length) {
+static lam_status read_length(const lam_bytes *source, size_t *length) {
   unsigned char bytes[8];
   if (source->size < sizeof bytes)
     return lam_fail(source->context, LAM_FORMAT, "%s: %zu bytes are too few for a safetensors file", source->name, source->size);
-  lam_status status = lam_source_read(source, 0, bytes, sizeof bytes);
+  lam_status status = lam_bytes_read(source, 0, bytes, sizeof bytes);
   if (status) return status;
   uint64_t value = 0;
   for (int i = 8; i-- > 0;) value = value << 8 | bytes[i];
@@ -217,14 +217,14 @@ static lam_status read_length(const lam_source *source, size_t *length) {
 /* No tensor takes less of the header than this. */
 enum { SHORTEST_ENTRY = sizeof "\"\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}" - 1, ENTRY_COLONS = 4 };
 
-static lam_status load_header(const lam_source *source, const char *key, size_t limit, lam_safetensors *file) {
+static lam_status load_header(const lam_bytes *source, const char *key, size_t limit, lam_safetensors *file) {
   lam_context *context = source->context;
   lam_status status = read_length(source, &file->header_size);
   if (status) return status;
   if (file->header_size == 0) return lam_fail(context, LAM_FORMAT, "%s: its header is empty", source->name);
   file->header = lam_allocate(context, file->header_size);
   if (!file->header) return LAM_OUT_OF_MEMORY;
-  if ((status = lam_source_read(source, 8, file->header, file->header_size))) return status;
+  if ((status = lam_bytes_read(source, 8, file->header, file->header_size))) return status;
 
   size_t colons = 0;
   for (size_t i = 0; i < file->header_size; ++i) colons += file->header[i] == ':';
@@ -244,7 +244,7 @@ static lam_status load_header(const lam_source *source, const char *key, size_t 
   return status ? status : check_names(&h);
 }
 
-lam_status lam_safetensors_open(const lam_source *source, const char *key, size_t limit, lam_safetensors *file) {
+lam_status lam_safetensors_open(const lam_bytes *source, const char *key, size_t limit, lam_safetensors *file) {
   *file = (lam_safetensors){ .source = source };
   lam_status status = load_header(source, key, limit, file);
   if (status) lam_safetensors_close(file);
@@ -273,5 +273,5 @@ const lam_tensor *lam_safetensors_find(const lam_safetensors *file, const char *
 }
 
 lam_status lam_safetensors_read(const lam_safetensors *file, const lam_tensor *tensor, float *values) {
-  return lam_source_read(file->source, tensor->begin, values, tensor->count * sizeof(float));
+  return lam_bytes_read(file->source, tensor->begin, values, tensor->count * sizeof(float));
 }

@@ -6,8 +6,8 @@
 #ifndef LAM_FILE_SAFETENSORS_H
 #define LAM_FILE_SAFETENSORS_H
 
+#include "file/bytes.h"
 #include "file/json.h"
-#include "file/source.h"
 
 enum { LAM_HEADER_MOST = 100000000 }; /* bytes of JSON, as everybody's reader has it */
 
@@ -19,7 +19,7 @@ typedef struct lam_tensor {
 } lam_tensor;
 
 typedef struct lam_safetensors {
-  const lam_source *source;
+  const lam_bytes *source;
   char *header; /* the JSON; names and metadata lie in it, unescaped */
   size_t header_size;
   lam_tensor *tensors; /* by their names */
@@ -31,7 +31,7 @@ typedef struct lam_safetensors {
 /* Reads and checks the header: the tensors tile the bytes after it exactly, without hole, overlap or rest; no name is there
  * twice. `key` is the metadata's key of interest. The table of tensors takes at most `limit` bytes; the source must stay.
  * Errors: LAM_FORMAT, LAM_UNSUPPORTED (other types than F32), LAM_IO. */
-lam_status lam_safetensors_open(const lam_source *source, const char *key, size_t limit, lam_safetensors *file);
+lam_status lam_safetensors_open(const lam_bytes *source, const char *key, size_t limit, lam_safetensors *file);
 void lam_safetensors_close(lam_safetensors *file);
 
 /* The tensor of that name, or NULL. */

@@ -2,15 +2,15 @@
  *
  * Reading: from memory, from regular files, from the caller's function.
  */
-#include "file/source.h"
+#include "file/bytes.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-lam_source lam_source_memory(lam_context *context, const void *bytes, size_t size) {
-  return (lam_source){ .context = context, .name = "the model in memory", .size = size, .bytes = bytes, .descriptor = -1 };
+lam_bytes lam_bytes_memory(lam_context *context, const void *bytes, size_t size) {
+  return (lam_bytes){ .context = context, .name = "the model in memory", .size = size, .bytes = bytes, .descriptor = -1 };
 }
 
 static lam_status system_failed(lam_context *context, const char *path) {
@@ -18,8 +18,8 @@ static lam_status system_failed(lam_context *context, const char *path) {
   return lam_fail(context, LAM_IO, "cannot read %s: %s", path, strerror_r(errno, reason, sizeof reason));
 }
 
-lam_status lam_source_open(lam_context *context, const char *path, lam_source *source) {
-  *source = (lam_source){ .context = context, .name = path, .descriptor = -1 };
+lam_status lam_bytes_open(lam_context *context, const char *path, lam_bytes *source) {
+  *source = (lam_bytes){ .context = context, .name = path, .descriptor = -1 };
   // Without O_NONBLOCK opening a pipe would wait for a writer.
   int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (descriptor < 0) return system_failed(context, path);
@@ -35,33 +35,33 @@ lam_status lam_source_open(lam_context *context, const char *path, lam_source *s
   return LAM_OK;
 }
 
-lam_status lam_source_stream(lam_context *context, lam_read_function read, void *user, lam_source *source) {
-  *source = (lam_source){ .context = context, .name = "the model read", .descriptor = -1 };
+lam_status lam_bytes_stream(lam_context *context, lam_read_function read, void *user, lam_bytes *source) {
+  *source = (lam_bytes){ .context = context, .name = "the model read", .descriptor = -1 };
   for (;;) {
     void *memory = source->owned;
     size_t needed = source->size + 65536 / 2;
     lam_status status = needed > source->size ? lam_grow(context, &memory, &source->capacity, needed, 1) : LAM_OUT_OF_MEMORY;
     source->bytes = source->owned = memory;
-    if (status) return lam_source_close(source), status;
+    if (status) return lam_bytes_close(source), status;
     size_t room = source->capacity - source->size;
     ptrdiff_t got = read(user, source->owned + source->size, room);
     if (got == 0) return LAM_OK;
     if (got < 0 || (size_t)got > room) {
-      lam_source_close(source);
+      lam_bytes_close(source);
       return lam_fail(context, LAM_IO, "the read function returned %td for %zu bytes", got, room);
     }
     source->size += (size_t)got;
   }
 }
 
-void lam_source_close(lam_source *source) {
+void lam_bytes_close(lam_bytes *source) {
   if (source->descriptor >= 0) close(source->descriptor);
   lam_release(source->context, source->owned, source->capacity);
   source->descriptor = -1;
   source->bytes = source->owned = NULL;
 }
 
-lam_status lam_source_read(const lam_source *source, size_t offset, void *to, size_t size) {
+lam_status lam_bytes_read(const lam_bytes *source, size_t offset, void *to, size_t size) {
   if (offset > source->size || size > source->size - offset)
     return lam_fail(source->context, LAM_FORMAT, "%s: %zu bytes from byte %zu on are missing: it has %zu", source->name, size,
                     offset, source->size);

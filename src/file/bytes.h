@@ -3,13 +3,13 @@
  * Where the bytes of a model come from and go to: memory, a file, the caller's function. Whatever it is, its size is known before
  * any of it is believed.
  */
-#ifndef LAM_FILE_SOURCE_H
-#define LAM_FILE_SOURCE_H
+#ifndef LAM_FILE_BYTES_H
+#define LAM_FILE_BYTES_H
 
 #include "base/context.h"
 #include <lamina/file.h>
 
-typedef struct lam_source {
+typedef struct lam_bytes {
   lam_context *context;
   const char *name; /* opens every sentence about it: the path */
   size_t size;
@@ -17,17 +17,17 @@ typedef struct lam_source {
   int descriptor;             /* of a file */
   unsigned char *owned;       /* what a stream was read into */
   size_t capacity;
-} lam_source;
+} lam_bytes;
 
-lam_source lam_source_memory(lam_context *context, const void *bytes, size_t size);
+lam_bytes lam_bytes_memory(lam_context *context, const void *bytes, size_t size);
 /* Opens a regular file, and nothing else: no directory, pipe or device. Errors: LAM_IO. */
-lam_status lam_source_open(lam_context *context, const char *path, lam_source *source);
+lam_status lam_bytes_open(lam_context *context, const char *path, lam_bytes *source);
 /* Reads a function's bytes to their end, into a buffer that grows with what has come. */
-lam_status lam_source_stream(lam_context *context, lam_read_function read, void *user, lam_source *source);
-void lam_source_close(lam_source *source);
+lam_status lam_bytes_stream(lam_context *context, lam_read_function read, void *user, lam_bytes *source);
+void lam_bytes_close(lam_bytes *source);
 
 /* Copies `size` bytes from `offset` on. Errors: LAM_FORMAT (not so many there), LAM_IO (a file became shorter meanwhile). */
-lam_status lam_source_read(const lam_source *source, size_t offset, void *to, size_t size);
+lam_status lam_bytes_read(const lam_bytes *source, size_t offset, void *to, size_t size);
 
 /* ---- saving ------------------------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the suites of this folder share: small models, files in memory.
+ */
+#ifndef LAM_TESTS_FILE_MODELS_H
+#define LAM_TESTS_FILE_MODELS_H
+
+#include "support.h"
+#include <lamina.h>
+#include <stdio.h>
+
+/* Bytes that grow: what lam_model_write is given. `room` n > 0 lets it fail after n bytes. */
+typedef struct test_bytes {
+  unsigned char *bytes;
+  size_t size, room;
+} test_bytes;
+
+static inline int test_write(void *user, const void *bytes, size_t size) {
+  test_bytes *file = user;
+  if (file->room && file->size + size > file->room) return -1;
+  file->bytes = realloc(file->bytes, file->size + size);
+  memcpy(file->bytes + file->size, bytes, size);
+  file->size += size;
+  return 0;
+}
+
+/* Every kind of layer, two inputs, two outputs, a layer applied twice. */
+static inline lam_model *test_model_of_all_layers(lam_context *context) {
+  lam_graph *graph = lam_graph_create(context);
+  lam_node picture = lam_input(graph, (lam_shape){ { 3, 4 }, 2 });
+  lam_node vector = lam_named(lam_input(graph, (lam_shape){ { 6 }, 1 }), "vector.of-6");
+  lam_node rows = lam_dense(picture, 5, &(lam_dense_options){ .activation = LAM_TANH, .no_bias = true });
+  lam_node flat = lam_dense(lam_flatten(rows), 6,
+                            &(lam_dense_options){ .activation = LAM_RELU,
+                                                  .kernel_initializer = { LAM_HE_NORMAL, 0 },
+                                                  .bias_initializer = { LAM_CONSTANT, 0.1f },
+                                                  .input_dim = 15 });
+  lam_node shared = lam_apply(flat, (lam_node[]){ lam_dense(vector, 15, NULL) }, 1);
+  lam_node sum = lam_merge(LAM_MERGE_ADD, (lam_node[]){ flat, shared, vector }, 3);
+  lam_node both = lam_concatenate((lam_node[]){ lam_activate(sum, LAM_SIGMOID), vector }, 2);
+  lam_node outputs[] = { lam_named(lam_dense(both, 4, &(lam_dense_options){ .activation = LAM_SOFTMAX }), "classes"),
+                         lam_dense(both, 1, NULL) };
+  return lam_model_create(outputs, 2);
+}
+
+/* 2 -> 3 -> 2, the smallest that has everything a file has. */
+static inline lam_model *test_small_model(lam_context *context) {
+  lam_node x = lam_input(lam_graph_create(context), (lam_shape){ { 2 }, 1 });
+  x = lam_dense(x, 3, &(lam_dense_options){ .activation = LAM_RELU });
+  x = lam_dense(x, 2, &(lam_dense_options){ .activation = LAM_SOFTMAX });
+  return lam_model_create(&x, 1);
+}
+
+#endif
