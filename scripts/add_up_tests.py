@@ -36,7 +36,7 @@ class Sum:
             elif result:
                 seen += 1
                 skip = SKIP.search(line)
-                name = result.group(3).strip() or f"test {result.group(2)}"
+                name = result.group(3).replace("# SKIP", "").strip() or f"test {result.group(2)}"
                 if skip:
                     self.skipped.append(f"{suite}: {name}")
                 elif result.group(1):

@@ -65,8 +65,8 @@ int library_failed(const lam_context *context);
 /* ---- network.c: a context, data and a model from the options ---- */
 
 lam_context *open_context(const settings *options);
-/* Checks the text of --layers by itself. */
-int check_layers(const char *layers);
+/* Checks --layers before anything is opened. */
+int check_layers(const settings *options);
 /* The sequential network `layers` on rows of `input`'s shape; NULL with the context's sentence. */
 lam_model *build_network(lam_context *context, const char *layers, lam_shape input);
 

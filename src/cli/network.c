@@ -44,11 +44,16 @@ static int read_layer(const char *text, cli_layer *layer, const char **next) {
   return EXIT_OK;
 }
 
-int check_layers(const char *layers) {
-  for (cli_layer ignored; layers;) {
-    int code = read_layer(layers, &ignored, &layers);
+int check_layers(const settings *options) {
+  cli_layer last = { 0 };
+  for (const char *layers = options->layers; layers;) {
+    int code = read_layer(layers, &last, &layers);
     if (code) return code;
   }
+  bool probabilities = last.activation == LAM_SOFTMAX || last.activation == LAM_SIGMOID;
+  if (options->from_logits && probabilities)
+    warn("--from-logits takes what the last layer gives as logits, but its %s gives probabilities already; was %zu:linear meant?",
+         lam_activation_names[last.activation], last.units);
   return EXIT_OK;
 }
 

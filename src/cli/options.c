@@ -22,7 +22,7 @@ typedef enum option_kind {
 } option_kind;
 
 typedef struct cli_option {
-  const char *name; /* "epochs" is written --epochs */
+  const char *name; /* as it is written, "--epochs" */
   option_kind kind;
   size_t offset;        /* in settings */
   int commands;         /* which take it */
@@ -34,31 +34,32 @@ typedef struct cli_option {
 
 #define AT(field) offsetof(settings, field)
 static const cli_option options[] = {
-  { "data", TEXT, AT(data), TRAIN | EVALUATE, TRAIN | EVALUATE, "NAME",
+  { "--data", TEXT, AT(data), TRAIN | EVALUATE, TRAIN | EVALUATE, "NAME",
     "fashion-mnist, mnist, digits, or a folder with IDX files", NULL },
-  { "data-dir", TEXT, AT(data_dir), TRAIN | EVALUATE, 0, "DIR", "where named data sets are looked for first", NULL },
-  { "model", TEXT, AT(model), EVALUATE, EVALUATE, "FILE", "the saved model", NULL },
-  { "layers", TEXT, AT(layers), TRAIN, TRAIN, "LIST", "dense layers as units:activation, for example 256:relu,15:softmax", NULL },
-  { "loss", NAMED, AT(loss), TRAIN | EVALUATE, TRAIN, "NAME", "the loss; evaluate: another than the model was trained with",
+  { "--data-dir", TEXT, AT(data_dir), TRAIN | EVALUATE, 0, "DIR", "where named data sets are looked for first", NULL },
+  { "--model", TEXT, AT(model), EVALUATE, EVALUATE, "FILE", "the saved model", NULL },
+  { "--layers", TEXT, AT(layers), TRAIN, TRAIN, "LIST", "dense layers as units:activation, for example 256:relu,15:softmax",
+    NULL },
+  { "--loss", NAMED, AT(loss), TRAIN | EVALUATE, TRAIN, "NAME", "the loss (evaluate: instead of the model's own)",
     lam_loss_names },
-  { "from-logits", FLAG, AT(from_logits), TRAIN | EVALUATE, 0, NULL, "the last layer gives logits, not probabilities", NULL },
-  { "optimizer", NAMED, AT(optimizer), TRAIN, 0, "NAME", "the optimizer (rmsprop)", lam_optimizer_names },
-  { "learning-rate", RATE, AT(learning_rate), TRAIN, 0, "RATE", "its learning rate (0.001; sgd 0.01)", NULL },
-  { "optimizer-option", LIST, AT(optimizer_options), TRAIN, 0, "NAME=VALUE",
+  { "--from-logits", FLAG, AT(from_logits), TRAIN | EVALUATE, 0, NULL, "the last layer gives logits, not probabilities", NULL },
+  { "--optimizer", NAMED, AT(optimizer), TRAIN, 0, "NAME", "the optimizer (rmsprop)", lam_optimizer_names },
+  { "--learning-rate", RATE, AT(learning_rate), TRAIN, 0, "RATE", "its learning rate (0.001; sgd 0.01)", NULL },
+  { "--optimizer-option", LIST, AT(optimizer_options), TRAIN, 0, "NAME=VALUE",
     "another of its numbers, such as momentum=0.9 or epsilon_outside=1; may be repeated", NULL },
-  { "epochs", SIZE, AT(epochs), TRAIN, 0, "N", "passes over the data (1)", NULL },
-  { "batch", SIZE, AT(batch), TRAIN, 0, "N", "rows of a step (32)", NULL },
-  { "validation-split", FRACTION, AT(validation_split), TRAIN, 0, "FRACTION", "the last rows held out and evaluated each epoch",
+  { "--epochs", SIZE, AT(epochs), TRAIN, 0, "N", "passes over the data (1)", NULL },
+  { "--batch", SIZE, AT(batch), TRAIN, 0, "N", "rows of a step (32)", NULL },
+  { "--validation-split", FRACTION, AT(validation_split), TRAIN, 0, "FRACTION", "the last rows held out and evaluated each epoch",
     NULL },
-  { "seed", SEED, AT(seed), TRAIN, 0, "N", "of initial weights and shuffling (0); the same seed gives the same run", NULL },
-  { "save", TEXT, AT(save), TRAIN, 0, "FILE", "where the trained model goes (.safetensors)", NULL },
-  { "json", OPTIONAL_TEXT, AT(json), TRAIN | EVALUATE, 0, "[FILE]", "the numbers as JSON, to a file or standard output", NULL },
-  { "quiet", FLAG, AT(quiet), TRAIN, 0, NULL, "print nothing while it runs", NULL },
-  { "gemm", TEXT, AT(gemm), TRAIN | EVALUATE, 0, "NAME", "the backend of matrix products: openblas, native", NULL },
-  { "threads", SIZE, AT(threads), TRAIN | EVALUATE, 0, "N", "worker threads (1)", NULL },
-  { "no-fusion", FLAG, AT(no_fusion), TRAIN, 0, NULL, "compute softmax or sigmoid apart from its loss, to see the difference",
+  { "--seed", SEED, AT(seed), TRAIN, 0, "N", "of initial weights and shuffling (0); the same seed gives the same run", NULL },
+  { "--save", TEXT, AT(save), TRAIN, 0, "FILE", "where the trained model goes (.safetensors)", NULL },
+  { "--json", OPTIONAL_TEXT, AT(json), TRAIN | EVALUATE, 0, "[FILE]", "the numbers as JSON, to a file or standard output", NULL },
+  { "--quiet", FLAG, AT(quiet), TRAIN, 0, NULL, "print nothing while it runs", NULL },
+  { "--gemm", TEXT, AT(gemm), TRAIN | EVALUATE, 0, "NAME", "the backend of matrix products: openblas, native", NULL },
+  { "--threads", SIZE, AT(threads), TRAIN | EVALUATE, 0, "N", "worker threads (1)", NULL },
+  { "--no-fusion", FLAG, AT(no_fusion), TRAIN, 0, NULL, "compute softmax or sigmoid apart from its loss, to see the difference",
     NULL },
-  { "help", FLAG, AT(help), TRAIN | EVALUATE, 0, NULL, "this text", NULL },
+  { "--help", FLAG, AT(help), TRAIN | EVALUATE, 0, NULL, "this text", NULL },
 };
 enum { OPTIONS = sizeof options / sizeof *options };
 
@@ -80,13 +81,13 @@ static bool read_number(const char *text, double *value) {
 static int set_name(const cli_option *option, const char *text, void *field) {
   lam_names names = option->names;
   int first = strcmp(names[0], "none") == 0, value = lam_name_find(names, text);
-  if (value < first) return unknown_name(option->name, text, names + first);
+  if (value < first) return unknown_name(option->name + 2, text, names + first);
   memcpy(field, &value, sizeof value); /* enums of the public headers are as wide as int */
   return EXIT_OK;
 }
 
 static int add_item(const cli_option *option, const char *text, text_list *list) {
-  if (list->count == MAX_LIST) return wrong_usage("--%s stands here more than %d times", option->name, MAX_LIST);
+  if (list->count == MAX_LIST) return wrong_usage("%s stands here more than %d times", option->name, MAX_LIST);
   list->item[list->count++] = text;
   return EXIT_OK;
 }
@@ -94,8 +95,8 @@ static int add_item(const cli_option *option, const char *text, text_list *list)
 static int set_whole(const cli_option *option, const char *text, void *field) {
   uint64_t value, least = option->kind == SIZE, most = option->kind == SIZE ? INT32_MAX : UINT64_MAX;
   if (!read_whole(text, &value) || value < least || value > most)
-    return wrong_usage("--%s takes a whole number from %d to %llu, not \"%s\"", option->name, (int)least,
-                       (unsigned long long)most, text);
+    return wrong_usage("%s takes a whole number from %d to %llu, not \"%s\"", option->name, (int)least, (unsigned long long)most,
+                       text);
   if (option->kind == SIZE)
     *(size_t *)field = (size_t)value;
   else
@@ -108,12 +109,12 @@ static int set_real(const cli_option *option, const char *text, void *field) {
   bool read = read_number(text, &value);
   if (option->kind == FRACTION) {
     if (!read || value <= 0 || value >= 1)
-      return wrong_usage("--%s takes a number between 0 and 1, not \"%s\"", option->name, text);
+      return wrong_usage("%s takes a number between 0 and 1, not \"%s\"", option->name, text);
     *(double *)field = value;
     return EXIT_OK;
   }
   if (!read || value < 0 || (float)value > 3.4e38f)
-    return wrong_usage("--%s takes a number from 0 up, not \"%s\"", option->name, text);
+    return wrong_usage("%s takes a number from 0 up, not \"%s\"", option->name, text);
   *(float *)field = value > 0 ? (float)value : LAM_ZERO;
   return EXIT_OK;
 }
@@ -124,7 +125,7 @@ static int set_value(const cli_option *option, const char *text, settings *value
   case FLAG: return *(bool *)field = true, EXIT_OK;
   case TEXT:
   case OPTIONAL_TEXT:
-    if (!*text) return wrong_usage("--%s needs %s, and what is written is empty", option->name, option->argument);
+    if (!*text) return wrong_usage("%s needs %s, and what is written is empty", option->name, option->argument);
     return *(const char **)field = text, EXIT_OK;
   case LIST: return add_item(option, text, field);
   case SIZE:
@@ -150,18 +151,17 @@ static const cli_option *find_option(const cli_command *command, const char *nam
 static int unknown_option(const cli_command *command, const char *name, size_t length) {
   const char *names[OPTIONS + 1] = { 0 };
   size_t count = 0;
-  char written[64] = { 0 }, what[64];
+  char written[64] = { 0 };
   for (size_t i = 0; i < OPTIONS; i++)
     if (options[i].commands & command->bit) names[count++] = options[i].name;
   memcpy(written, name, length < sizeof written - 1 ? length : sizeof written - 1);
-  snprintf(what, sizeof what, "option of `lamina %s` called", command->name);
-  return unknown_name(what, written, names);
+  return unknown_name("option", written, names);
 }
 
 static int check_required(const cli_command *command, const bool *given) {
   for (size_t i = 0; i < OPTIONS; i++)
     if ((options[i].required & command->bit) && !given[i])
-      return wrong_usage("`lamina %s` needs --%s %s: %s", command->name, options[i].name, options[i].argument, options[i].help);
+      return wrong_usage("`lamina %s` needs %s %s: %s", command->name, options[i].name, options[i].argument, options[i].help);
   return EXIT_OK;
 }
 
@@ -173,16 +173,16 @@ int parse_options(const cli_command *command, int count, char **arguments, setti
     if (strcmp(text, "-h") == 0) text = "--help";
     if (strncmp(text, "--", 2) != 0 || !text[2])
       return wrong_usage("\"%s\" is not an option; options are written --name VALUE (see lamina %s --help)", text, command->name);
-    const char *name = text + 2, *equals = strchr(name, '=');
-    size_t length = equals ? (size_t)(equals - name) : strlen(name);
-    const cli_option *option = find_option(command, name, length);
-    if (!option) return unknown_option(command, name, length);
+    const char *equals = strchr(text, '=');
+    size_t length = equals ? (size_t)(equals - text) : strlen(text);
+    const cli_option *option = find_option(command, text, length);
+    if (!option) return unknown_option(command, text, length);
     const char *value = equals ? equals + 1 : NULL;
-    if (option->kind == FLAG && value) return wrong_usage("--%s takes no value; write it without \"=%s\"", option->name, value);
+    if (option->kind == FLAG && value) return wrong_usage("%s takes no value; write it without \"=%s\"", option->name, value);
     bool follows = i + 1 < count && strncmp(arguments[i + 1], "--", 2) != 0;
     if (option->kind != FLAG && !value) value = follows ? arguments[++i] : option->kind == OPTIONAL_TEXT ? "-" : NULL;
     if (option->kind != FLAG && !value)
-      return wrong_usage("--%s needs a value: --%s %s", option->name, option->name, option->argument);
+      return wrong_usage("%s needs a value: %s %s", option->name, option->name, option->argument);
     int code = set_value(option, value, values);
     if (code) return code;
     given[option - options] = true;
@@ -192,7 +192,7 @@ int parse_options(const cli_command *command, int count, char **arguments, setti
 
 static void print_option(const cli_option *option) {
   char left[64];
-  snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument ? " " : "", option->argument ? option->argument : "");
+  snprintf(left, sizeof left, "%s%s%s", option->name, option->argument ? " " : "", option->argument ? option->argument : "");
   printf("  %-30s %s\n", left, option->help);
   if (!option->names) return;
   printf("  %-30s ", "");

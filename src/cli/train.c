@@ -40,7 +40,7 @@ static void watch_signals(void) {
 /* ---- before ---- */
 
 static int check_options(const settings *options) {
-  int code = check_layers(options->layers);
+  int code = check_layers(options);
   if (!code && options->save && strcmp(options->save, "-") == 0) code = wrong_usage("--save takes the name of a file, not \"-\"");
   if (!code && options->save && options->json && strcmp(options->save, options->json) == 0)
     code = wrong_usage("--save and --json both write \"%s\"; write two names", options->save);
