@@ -33,7 +33,7 @@ static void write_json(FILE *file, const void *user) {
 static int evaluate(const settings *options, lam_context *context, lam_result *result) {
   if (lam_error_status(context)) return library_failed(context);
   lam_model *model = lam_model_load(context, options->model);
-  if (!model) return library_failed(context);
+  if (!model) return failed("%s", lam_error_message(context)); /* whatever its status: the file is wrong, not the command line */
   lam_trainer_options training;
   lam_trainer *trainer = make_trainer(options, model, &training);
   if (!trainer) return library_failed(context);
