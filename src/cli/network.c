@@ -61,7 +61,7 @@ lam_model *build_network(lam_context *context, const char *layers, lam_shape inp
   lam_node x = lam_input(lam_graph_create(context), input);
   if (input.rank > 1) x = lam_flatten(x);
   while (layers) {
-    cli_layer layer;
+    cli_layer layer = { 0 };
     if (read_layer(layers, &layer, &layers)) return NULL;
     x = lam_dense(x, layer.units, &(lam_dense_options){ .activation = layer.activation });
   }
@@ -82,13 +82,12 @@ static bool names_a_part(const char *name) {
 
 static lam_dataset *open_part(lam_context *context, const char *name, const char *part) {
   char path[4096];
-  size_t length = strlen(name);
+  int length = (int)strlen(name);
   while (length > 1 && name[length - 1] == '/') length--;
-  if (length + strlen(part) + 2 > sizeof path) {
+  if (snprintf(path, sizeof path, "%.*s/%s", length, name, part) >= (int)sizeof path) {
     lam_fail(context, LAM_INVALID_ARGUMENT, "--data: the name is longer than %zu characters", sizeof path - 8);
     return NULL;
   }
-  snprintf(path, sizeof path, "%.*s/%s", (int)length, name, part);
   return lam_dataset_open(context, path);
 }
 

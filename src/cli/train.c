@@ -63,29 +63,31 @@ static int read_optimizer_option(lam_context *context, const char *text, lam_opt
   return EXIT_OK;
 }
 
-static int make_trainer(training *run) {
-  const settings *options = run->options;
-  lam_trainer_options wanted = { .loss = options->loss, .from_logits = options->from_logits, .no_fusion = options->no_fusion };
-  wanted.optimizer.type = options->optimizer;
-  wanted.optimizer.learning_rate = options->learning_rate;
+/* The command line as the trainer takes it. */
+static int read_trainer_options(const settings *options, lam_context *context, lam_trainer_options *trainer) {
+  *trainer = (lam_trainer_options){ .loss = options->loss, .from_logits = options->from_logits, .no_fusion = options->no_fusion };
+  trainer->optimizer.type = options->optimizer;
+  trainer->optimizer.learning_rate = options->learning_rate;
   for (size_t i = 0; i < options->optimizer_options.count; i++) {
-    int code = read_optimizer_option(run->context, options->optimizer_options.item[i], &wanted.optimizer);
+    int code = read_optimizer_option(context, options->optimizer_options.item[i], &trainer->optimizer);
     if (code) return code;
   }
-  run->trainer = lam_trainer_create(run->model, &wanted);
-  return run->trainer ? EXIT_OK : library_failed(run->context);
+  return EXIT_OK;
 }
 
 static int prepare(training *run) {
   const settings *options = run->options;
   run->context = open_context(options);
   if (lam_error_status(run->context)) return library_failed(run->context);
-  int code = open_data(run->context, options->data, &run->train, &run->test);
+  lam_trainer_options how;
+  int code = read_trainer_options(options, run->context, &how);
+  if (!code) code = open_data(run->context, options->data, &run->train, &run->test);
   if (code) return code;
   run->model = build_network(run->context, options->layers, lam_dataset_input(run->train, 0)->shape);
   if (!run->model) return library_failed(run->context);
-  code = make_trainer(run);
-  if (!code) code = encode_targets(run->context, run->model, options->loss, &run->train);
+  run->trainer = lam_trainer_create(run->model, &how);
+  if (!run->trainer) return library_failed(run->context);
+  code = encode_targets(run->context, run->model, options->loss, &run->train);
   if (!code) code = encode_targets(run->context, run->model, options->loss, &run->test);
   return code;
 }
