@@ -95,7 +95,10 @@ static bool tell(lam_fit_state *fit, lam_event event, double step_loss, const la
                             .steps = fit->steps,
                             .step_loss = step_loss,
                             .mean = *mean };
-  if (event == LAM_EPOCH_END) progress.epoch--; /* the one that has just been counted */
+  if (event == LAM_EPOCH_END) { /* of the epoch that has just been counted */
+    progress.epoch--;
+    progress.step = fit->steps;
+  }
   trainer->stopped = fit->options->callback(fit->options->user, &progress) != 0;
   return trainer->stopped;
 }
