@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The numeric cases of Keras's own tests. Each is compared with Keras's figure at the tolerance of its test, and where there is a
+ * float64 figure with that too, at the bound of float32 arithmetic below.
+ */
+#include "conformance/functions.h"
+#include "conformance/layers.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A float32 result against the float64 figure, u = 2^-24. The bounds that lamina/kernels.h states are at most 8 ULP = 16 u of the
+ * result (rows are shorter than 16 and sums of them a few u); rounding an input x to float changes the result by at most u |x|
+ * times the slope, which is 1 or less for these functions; the differences x - max, lse - x and the clip of probabilities at
+ * 1 - 2^-23 each add at most u max(1, |x|). Four in all: */
+static double float_atol(double largest_input) { return 4 * 0x1p-24 * fmax(1, largest_input); }
+static const double float_rtol = 16 * 0x1p-24;
+
+typedef struct kase {
+  item root, inputs, params;
+  const char *op;
+} kase;
+
+static double largest(const tensor *t) {
+  double result = 0;
+  for (size_t i = 0; i < t->count; i++)
+    if (isfinite(t->data[i])) result = fmax(result, fabs(t->data[i]));
+  return result;
+}
+
+/* Where `select`, a list of indices into the first axes of the result, points to. */
+static size_t selected(const kase *k, const tensor *shape_of_result) {
+  item select = item_field(k->root, "select");
+  size_t offset = 0, block = shape_of_result->count;
+  for (size_t i = 0; i < item_length(select) && i < shape_of_result->rank; i++) {
+    block /= shape_of_result->shape[i];
+    offset += block * (size_t)item_number(item_element(select, i));
+  }
+  return offset;
+}
+
+/* Compares what `got` holds, `available` floats, with the case's figures. */
+static outcome compare_case(run *r, const kase *k, const float *got, size_t available, double atol) {
+  tensor expected, reference;
+  item tolerance = item_field(k->root, "tolerance");
+  if (!tensor_read(&expected, item_field(k->root, "expected"))) return skip(r, "the expected result is no tensor");
+  if (expected.count > available) return miss(r, "%zu figures for %zu results", expected.count, available);
+  outcome result = compare(r, "result", got, expected.data, expected.count, item_number(item_field(tolerance, "rtol")),
+                           item_number(item_field(tolerance, "atol")));
+  if (result || !tensor_read(&reference, item_field(k->root, "float64_reference"))) return result;
+  if (reference.count != expected.count) return miss(r, "the float64 figure has another size");
+  return compare(r, "result against float64", got, reference.data, reference.count, float_rtol, atol);
+}
+
+/* The axis must be the last one, or not said. */
+static outcome check_axis(run *r, const kase *k, item holder, size_t rank) {
+  item axis = item_field(holder, "axis");
+  if (!axis) return PASSED;
+  if (!item_is_number(axis)) return skip(r, "%s over several axes: not in the library", k->op);
+  double number = item_number(axis);
+  bool last = number == -1 || (rank && number == (double)rank - 1);
+  return last ? PASSED : skip(r, "%s along another axis than the last: not in the library", k->op);
+}
+
+/* ---- activations ------------------------------------------------------------------------------------------------- */
+
+static outcome activation_case(run *r, const kase *k) {
+  static const char *const known[] = { "x", "axis", NULL };
+  char what[96];
+  const function *f = find_function(k->op);
+  int activation = find_activation(k->op);
+  tensor x;
+  snprintf(what, sizeof what, "activation %s", k->op);
+  if (!f && activation < 0) return skip(r, "%s: not in the library", what);
+  outcome result = check_defaults(r, what, k->inputs, known);
+  if (!result && !tensor_read(&x, item_field(k->inputs, "x"))) result = skip(r, "%s of something else than numbers", what);
+  if (!result) result = check_axis(r, k, k->inputs, x.rank);
+  if (result) return result;
+  const float *in = take_floats(&x);
+  float *out = take(x.count, sizeof *out);
+  size_t rows = tensor_rows(&x), columns = tensor_columns(&x), offset = selected(k, &x);
+  /* exp is the one whose slope is not 1 or less, but the result: |x| u relative. */
+  double atol = float_atol(largest(&x));
+  if (f) {
+    if (f->kernel(out, columns, in, columns, rows, columns)) return miss(r, "the kernel refused");
+    if (f->kernel == lam_exp)
+      for (size_t i = 0; i < x.count; i++) atol = fmax(atol, 0x1p-24 * fabs(x.data[i]) * (double)out[i]);
+    result = compare_case(r, k, out + offset, x.count - offset, atol);
+  }
+  if (result || activation < 0) return result;
+  memset(out, 0xff, x.count * sizeof *out);
+  result = run_activation(r, (lam_activation)activation, out, in, rows, columns);
+  return result ? result : compare_case(r, k, out + offset, x.count - offset, atol);
+}
+
+/* ---- losses ------------------------------------------------------------------------------------------------------ */
+
+/* What Keras makes of the losses of the rows. */
+static size_t reduce(item reduction, float *losses, size_t rows) {
+  if (!item_present(reduction)) return rows;
+  double sum = 0;
+  for (size_t i = 0; i < rows; i++) sum += (double)losses[i];
+  losses[0] = (float)(strcmp(item_text(reduction), "sum") ? sum / (double)rows : sum);
+  return 1;
+}
+
+/* A loss of `pred` against `truth`: rows of the last axis, or each element its own row. */
+static outcome loss_of(run *r, const kase *k, const char *name, item truth, item pred, bool from_logits, bool single,
+                       item reduction) {
+  tensor x, t;
+  if (!tensor_read(&x, pred) || !tensor_read(&t, truth)) return skip(r, "loss %s of something else than numbers", name);
+  loss_call call = { .rows = single ? x.count : tensor_rows(&x), .columns = single ? 1 : tensor_columns(&x) };
+  call.x = take_floats(&x);
+  call.from_logits = from_logits;
+  call.loss = take(call.rows, sizeof(float));
+  size_t targets = loss_is_sparse(name) ? call.rows : x.count;
+  if (t.count != targets) return skip(r, "loss %s with targets of another shape", name);
+  if (loss_is_sparse(name))
+    call.labels = take_integers(&t);
+  else
+    call.t = take_floats(&t);
+  outcome result = run_loss(r, name, &call);
+  return result
+             ? result
+             : compare_case(r, k, call.loss, reduce(reduction, call.loss, call.rows), float_atol(fmax(largest(&x), largest(&t))));
+}
+
+static outcome loss_case(run *r, const kase *k) {
+  static const char *const known_params[] = { "from_logits", "axis", "reduction", NULL };
+  static const char *const known_inputs[] = { "y_true", "y_pred", NULL };
+  char what[96];
+  const char *name = snake_case(k->op);
+  snprintf(what, sizeof what, "loss %s", name);
+  item reduction = item_field(k->params, "reduction"), pred = item_field(k->inputs, "y_pred");
+  if (find_loss(name) < 0) return skip(r, "%s: not in the library", what);
+  outcome result = check_defaults(r, what, k->params, known_params);
+  if (!result) result = check_defaults(r, "a loss", k->inputs, known_inputs);
+  /* A weight that is the number 0 is a weight too. */
+  if (!result && item_present(item_field(k->inputs, "sample_weight")))
+    result = skip(r, "a loss with sample_weight: not in the library");
+  if (!result) result = check_axis(r, k, k->params, item_length(item_field(pred, "shape")));
+  if (result) return result;
+  return loss_of(r, k, name, item_field(k->inputs, "y_true"), pred, item_number(item_field(k->params, "from_logits")) != 0, false,
+                 reduction);
+}
+
+/* The plain functions: categorical ones give a value for each row, the binary one for each element. */
+static outcome loss_op_case(run *r, const kase *k) {
+  item output = item_field(k->inputs, "output");
+  outcome result = check_axis(r, k, k->inputs, item_length(item_field(output, "shape")));
+  if (result) return result;
+  return loss_of(r, k, k->op, item_field(k->inputs, "target"), output, item_number(item_field(k->inputs, "from_logits")) != 0,
+                 !strcmp(k->op, "binary_crossentropy"), NULL);
+}
+
+static outcome op_case(run *r, const kase *k) {
+  if (item_field(k->inputs, "target") && find_loss(k->op) >= 0) return loss_op_case(r, k);
+  if (find_function(k->op) || find_activation(k->op) >= 0) return activation_case(r, k);
+  return skip(r, "op %s: not in the library", k->op);
+}
+
+/* ---- layers ------------------------------------------------------------------------------------------------------ */
+
+enum { MAX_INPUTS = 8 };
+
+static outcome set_weights(run *r, lam_model *model, item weights) {
+  if (item_length(weights) != lam_model_parameter_count(model)) return miss(r, "the model has another number of weights");
+  for (size_t i = 0; i < item_length(weights); i++) {
+    tensor w;
+    lam_parameter parameter;
+    if (!tensor_read(&w, item_element(weights, i)) || lam_model_parameter(model, i, &parameter)) return miss(r, "weight %zu", i);
+    if (lam_model_set_parameter(model, parameter.name, take_floats(&w), w.count)) return refused(r, "a weight");
+  }
+  return PASSED;
+}
+
+static outcome run_layer(run *r, const kase *k, const lam_array *arrays, const lam_node *nodes, size_t count, double atol) {
+  lam_node output = { 0 };
+  outcome result = make_layer(r, k->op, k->params, nodes, count, &output);
+  if (result) return result;
+  lam_model *model = lam_model_create(&output, 1);
+  lam_dataset *data = lam_dataset_create(run_context(r), arrays, count, NULL, 0);
+  if (!model || !data) result = refused(r, "the layer's model");
+  if (!result) result = set_weights(r, model, item_field(k->inputs, "weights"));
+  if (!result) {
+    lam_shape shape = lam_model_output_shape(model, 0);
+    size_t size = arrays[0].rows;
+    for (size_t i = 0; i < shape.rank; i++) size *= shape.size[i];
+    float *outputs = take(size, sizeof *outputs);
+    if (lam_predict(model, data, NULL, outputs, size))
+      result = refused(r, "lam_predict");
+    else
+      result = compare_case(r, k, outputs, size, atol);
+  }
+  lam_dataset_destroy(data);
+  lam_model_destroy(model);
+  return result;
+}
+
+static outcome layer_case(run *r, const kase *k) {
+  static const char *const known[] = { "inputs", "weights", NULL };
+  lam_array arrays[MAX_INPUTS];
+  lam_node nodes[MAX_INPUTS];
+  double atol = 0;
+  item list = item_field(k->inputs, "inputs");
+  if (item_is_list(item_element(list, 0))) list = item_element(list, 0);
+  size_t count = item_length(list);
+  outcome result = check_defaults(r, k->op, k->inputs, known);
+  if (!result) result = check_axis(r, k, k->params, item_length(item_field(item_element(list, 0), "shape")));
+  if (result) return result;
+  if (!count || count > MAX_INPUTS) return miss(r, "%zu inputs", count);
+  lam_graph *graph = lam_graph_create(run_context(r));
+  for (size_t i = 0; i < count && !result; i++) {
+    tensor x;
+    if (!tensor_read(&x, item_element(list, i)) || !x.rank || x.rank - 1 > LAM_MAX_RANK) {
+      result = skip(r, "layer %s of something else than a batch of numbers", k->op);
+      break;
+    }
+    lam_shape shape = { { 1 }, 1 }; /* a batch of single numbers is one of rows of one */
+    if (x.rank > 1) shape.rank = x.rank - 1;
+    for (size_t j = 1; j < x.rank; j++) shape.size[j - 1] = x.shape[j];
+    arrays[i] = (lam_array){ .data = take_floats(&x), .type = LAM_FLOAT32, .rows = x.shape[0], .shape = shape };
+    nodes[i] = lam_input(graph, shape);
+    atol = fmax(atol, float_atol(largest(&x)));
+  }
+  if (!result) result = run_layer(r, k, arrays, nodes, count, atol);
+  lam_graph_destroy(graph);
+  return result;
+}
+
+/* ---- optimizers -------------------------------------------------------------------------------------------------- */
+
+/* One step of a trainer with the gradient put in place of its own. */
+static outcome apply(run *r, lam_trainer *trainer, const tensor *gradient) {
+  float *own = lam_gradient(trainer, 0);
+  if (!own) return miss(r, "there is no gradient");
+  for (size_t i = 0; i < gradient->count; i++) own[i] = (float)gradient->data[i];
+  return lam_apply_gradients(trainer) ? refused(r, "lam_apply_gradients") : PASSED;
+}
+
+static outcome take_steps(run *r, const kase *k, lam_model *model, lam_trainer *trainer, const tensor *initial) {
+  item steps = item_field(k->inputs, "steps");
+  const float zero = 0, *gradients[] = { take(initial->count, sizeof(float)) };
+  lam_array row = { .data = &zero, .type = LAM_FLOAT32, .rows = 1, .shape = { { 1 }, 1 } };
+  lam_parameter weight;
+  outcome result = PASSED;
+  if (lam_model_parameter(model, 0, &weight)) return refused(r, "lam_model_parameter");
+  if (lam_model_set_parameter(model, weight.name, take_floats(initial), initial->count)) return refused(r, "the initial value");
+  if (lam_forward(trainer, &row, 1) || lam_backward(trainer, gradients, 1)) return refused(r, "forward and backward");
+  for (size_t i = 0; i < item_length(steps) && !result; i++) {
+    tensor gradient;
+    bool fits = tensor_read(&gradient, item_field(item_element(steps, i), "grad")) && gradient.count == initial->count;
+    result = fits ? apply(r, trainer, &gradient) : miss(r, "a gradient of another size");
+  }
+  if (result) return result;
+  /* Each step rounds the weight once and adds an update of a few u of itself. */
+  double atol = float_atol(largest(initial)) * (double)(item_length(steps) + 1);
+  return compare_case(r, k, weight.data, weight.count, atol);
+}
+
+static outcome check_steps(run *r, item steps) {
+  for (size_t i = 0; i < item_length(steps); i++) {
+    item step = item_element(steps, i);
+    if (item_field(step, "op")) return skip(r, "several optimizers that take turns on one weight");
+    if (item_present(item_field(step, "excluded_from_weight_decay"))) return skip(r, "a weight without its optimizer's decay");
+    if (item_number(item_field(step, "iteration")) != (double)i) return skip(r, "an optimizer that starts at a later step");
+  }
+  return PASSED;
+}
+
+static outcome optimizer_case(run *r, const kase *k) {
+  lam_trainer_options options = { 0 };
+  tensor initial;
+  outcome result = read_optimizer(r, k->op, k->params, &options.optimizer);
+  if (!result) result = check_steps(r, item_field(k->inputs, "steps"));
+  if (!result && !tensor_read(&initial, item_field(k->inputs, "initial"))) result = miss(r, "no initial value");
+  if (result) return result;
+  lam_graph *graph = lam_graph_create(run_context(r));
+  lam_node output = lam_dense(lam_input(graph, (lam_shape){ { 1 }, 1 }), initial.count, &(lam_dense_options){ .no_bias = true });
+  lam_model *model = lam_model_create(&output, 1);
+  lam_trainer *trainer = lam_trainer_create(model, &options);
+  result = trainer ? take_steps(r, k, model, trainer, &initial) : refused(r, "a trainer of one weight");
+  lam_trainer_destroy(trainer);
+  lam_model_destroy(model);
+  lam_graph_destroy(graph);
+  return result;
+}
+
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
+
+static const struct {
+  const char *kind;
+  outcome (*run)(run *r, const kase *k);
+} kinds[] = {
+  { "activation", activation_case }, { "loss", loss_case },           { "op", op_case },
+  { "layer", layer_case },           { "optimizer", optimizer_case },
+};
+
+static outcome run_case(run *r, const kase *k, const char *kind) {
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (!strcmp(kinds[i].kind, kind)) return kinds[i].run(r, k);
+  return skip(r, "%s %s: not in the library", kind, k->op);
+}
+
+bool run_cases(run *r) {
+  char path[4096], group[128];
+  snprintf(path, sizeof path, "%s/keras_upstream_cases.json", run_folder(r));
+  item root = item_open(run_context(r), path);
+  if (!root) return fprintf(stderr, "conformance: %s cannot be read\n", path), false;
+  item list = item_field(root, "cases"), behaviours = item_field(root, "behaviour_cases");
+  item one = item_length(list) ? lam_json_first(list) : NULL;
+  for (size_t i = 0; i < item_length(list); i++, one = lam_json_after(one)) {
+    kase k = { one, item_field(one, "inputs"), item_field(one, "params"), item_text(item_field(one, "op")) };
+    const char *kind = item_text(item_field(one, "kind"));
+    snprintf(group, sizeof group, "%s/%s", item_text(item_field(one, "tier")), kind);
+    record(r, group, item_text(item_field(one, "id")), run_case(r, &k, kind));
+  }
+  for (size_t i = 0; i < item_length(behaviours); i++)
+    record(r, "behaviour", item_text(item_field(item_element(behaviours, i), "id")), skip(r, "a behaviour described in words"));
+  return true;
+}

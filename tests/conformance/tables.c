@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the library has, as tables: names from its own lists, and the settings of optimizers and losses. A setting added to the
+ * library becomes one line here.
+ */
+#include "conformance/run.h"
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *const activations[] = {
+#define LAM_X(NAME, name) [LAM_##NAME] = #name,
+  LAM_ACTIVATION_LIST(LAM_X)
+#undef LAM_X
+};
+
+static const char *const losses[] = {
+#define LAM_X(NAME, name) [LAM_##NAME] = #name,
+  LAM_LOSS_LIST(LAM_X)
+#undef LAM_X
+};
+
+static const char *const optimizers[] = {
+#define LAM_X(NAME, name) [LAM_##NAME] = #name,
+  LAM_OPTIMIZER_LIST(LAM_X)
+#undef LAM_X
+};
+
+static int find(const char *const *names, size_t count, const char *name) {
+  for (size_t i = 0; i < count; i++)
+    if (names[i] && !strcasecmp(names[i], name)) return (int)i;
+  return -1;
+}
+
+int find_activation(const char *name) { return find(activations, sizeof activations / sizeof *activations, name); }
+int find_loss(const char *name) { return find(losses, sizeof losses / sizeof *losses, name); }
+int find_optimizer(const char *name) { return find(optimizers, sizeof optimizers / sizeof *optimizers, name); }
+
+const char *snake_case(const char *name) {
+  char *result = take(2 * strlen(name) + 1, 1), *end = result;
+  for (const char *c = name; *c; c++) {
+    if (isupper((unsigned char)*c) && c != name && islower((unsigned char)c[-1])) *end++ = '_';
+    *end++ = (char)tolower((unsigned char)*c);
+  }
+  return result;
+}
+
+/* Which settings each optimizer has, and where they stand. */
+static const struct setting {
+  lam_optimizer_type type;
+  const char *key;
+  size_t offset;
+  bool flag;
+} settings_list[] = {
+  { LAM_SGD, "learning_rate", offsetof(lam_optimizer_options, learning_rate), false },
+  { LAM_SGD, "momentum", offsetof(lam_optimizer_options, momentum), false },
+  { LAM_SGD, "nesterov", offsetof(lam_optimizer_options, nesterov), true },
+  { LAM_RMSPROP, "learning_rate", offsetof(lam_optimizer_options, learning_rate), false },
+  { LAM_RMSPROP, "rho", offsetof(lam_optimizer_options, rho), false },
+  { LAM_RMSPROP, "epsilon", offsetof(lam_optimizer_options, epsilon), false },
+  { LAM_ADAM, "learning_rate", offsetof(lam_optimizer_options, learning_rate), false },
+  { LAM_ADAM, "beta_1", offsetof(lam_optimizer_options, beta_1), false },
+  { LAM_ADAM, "beta_2", offsetof(lam_optimizer_options, beta_2), false },
+  { LAM_ADAM, "epsilon", offsetof(lam_optimizer_options, epsilon), false },
+};
+
+static const struct setting *find_setting(lam_optimizer_type type, const char *key) {
+  for (size_t i = 0; i < sizeof settings_list / sizeof *settings_list; i++)
+    if (settings_list[i].type == type && !strcmp(settings_list[i].key, key)) return &settings_list[i];
+  return NULL;
+}
+
+/* null, false, 0, or a value that means as much: what a setting has when nobody set it. */
+static bool is_default(item value) { return !item_present(value) || (item_is_number(value) && item_number(value) == 0); }
+
+outcome read_optimizer(run *r, const char *name, item settings, lam_optimizer_options *options) {
+  int type = find_optimizer(name);
+  if (type < 0) return skip(r, "optimizer %s: not in the library", snake_case(name));
+  options->type = (lam_optimizer_type)type;
+  for (members m = members_of(settings); members_next(&m);) {
+    const char *key = m.name;
+    item value = m.value;
+    const struct setting *setting = find_setting(options->type, key);
+    /* The momentum of an average that is not kept says nothing. */
+    bool unused = !strcmp(key, "ema_momentum") && is_default(item_field(settings, "use_ema"));
+    if (!strcmp(key, "type") || unused || (!setting && is_default(value))) continue;
+    if (!setting) return skip(r, "optimizer %s with %s: not in the library", snake_case(name), key);
+    if (!item_is_number(value)) return skip(r, "optimizer %s, %s is not a number: not in the library", snake_case(name), key);
+    void *field = (char *)options + setting->offset;
+    double number = item_number(value);
+    if (setting->flag)
+      *(bool *)field = number != 0;
+    else
+      *(float *)field = number == 0 ? LAM_ZERO : (float)number;
+  }
+  return PASSED;
+}
+
+outcome check_defaults(run *r, const char *what, item settings, const char *const *known) {
+  /* Texts and numbers that are Keras's defaults and change nothing. */
+  static const char *const default_texts[][2] = { { "reduction", "sum_over_batch_size" } };
+  for (members m = members_of(settings); members_next(&m);) {
+    const char *key = m.name;
+    item value = m.value;
+    bool fine = is_default(value);
+    for (const char *const *k = known; k && *k && !fine; k++) fine = !strcmp(*k, key);
+    for (size_t i = 0; i < sizeof default_texts / sizeof *default_texts; i++)
+      fine = fine || (!strcmp(key, default_texts[i][0]) && !strcmp(item_text(value), default_texts[i][1]));
+    if (!fine) return skip(r, "%s with %s: not in the library", what, key);
+  }
+  return PASSED;
+}
+
+outcome read_loss(run *r, const char *name, item settings, lam_trainer_options *options) {
+  static const char *const known[] = { "type", "from_logits", NULL };
+  int loss = find_loss(name);
+  if (loss < 0) return skip(r, "loss %s: not in the library", name);
+  options->loss = (lam_loss)loss;
+  options->from_logits = item_number(item_field(settings, "from_logits")) != 0;
+  return check_defaults(r, name, settings, known);
+}
