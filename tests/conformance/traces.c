@@ -188,6 +188,7 @@ static outcome run_trace(run *r, const char *name, item root) {
     compare_predictions(&t);
     compare_history(&t);
     compare_evaluate(&t);
+    if (!t.compared) result = miss(r, "the file has no figures");
     if (t.missed) result = miss(r, "%zu of %zu comparisons missed", t.missed, t.compared);
   }
   network_release(&t.network);
