@@ -58,8 +58,6 @@ static lam_status complete_options(lam_context *context, lam_trainer_options *op
   };
   lam_status status = LAM_OK;
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers && !status; i++) status = complete_number(context, &numbers[i]);
-  if (!status && o->nesterov && o->momentum == 0.0f)
-    status = lam_fail(context, LAM_INVALID_ARGUMENT, "nesterov needs a momentum above 0");
   return status;
 }
 
