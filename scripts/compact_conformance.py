@@ -8,7 +8,8 @@ What it leaves out changes no figure that stays:
             batch" keep one step of training.
   cases     The core tier, of the kinds below, up to their numbers; inputs as float32, which the library takes, in its shortest decimals, and other
             figures with 12 digits, 1e-12 of themselves where the tightest bound is 1e-6.
-  extremes  Those of the functions below: the exact answers, with 9 digits where the bound is 4e-6; not those of other libraries, nor cases without one.
+  extremes  Those of the functions below: the exact answers, with 9 digits where the bound is 4e-6; not those of other
+            libraries, nor cases without one.
 """
 import argparse
 import collections
