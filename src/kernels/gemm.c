@@ -15,17 +15,16 @@
 #include "kernels/level.h"
 #include <stdbool.h>
 
-/* The tile of registers: its accumulators, the vectors of one k, and one spread number fit in the register file. */
+/* The tile of registers: its accumulators, the vectors of one k, and one spread number fit in the register file. A single row
+ * takes more vectors, for as many independent chains. */
 #if defined(LAM_ISA_AVX512)
-#ifndef TILE_ROWS
-enum { TILE_ROWS = 12, TILE_VECTORS = 2 };
-#endif
+enum { TILE_ROWS = 12, TILE_VECTORS = 2, WIDE_VECTORS = 16 };
 #else
-enum { TILE_ROWS = 6, TILE_VECTORS = 1 };
+enum { TILE_ROWS = 6, TILE_VECTORS = 1, WIDE_VECTORS = 4 };
 #endif
-enum { TILE_LANES = TILE_VECTORS * LAM_LANES };
-/* A packed block of the lanes' operand lies on the stack: 24 KiB. */
-enum { PACK_FLOATS = 6144, PACK_K = PACK_FLOATS / TILE_LANES };
+enum { TILE_LANES = TILE_VECTORS * LAM_LANES, WIDE_LANES = WIDE_VECTORS * LAM_LANES };
+/* Packed blocks of an operand lie on the stack, 24 KiB: of the lanes' operand PACK_K long, of the rows' operand BLOCK_K. */
+enum { PACK_FLOATS = 6144, PACK_K = PACK_FLOATS / TILE_LANES, BLOCK_ROWS = 24, BLOCK_K = PACK_FLOATS / BLOCK_ROWS };
 
 /* One operand: element i along its own side of C, at k = l, is at[i * step + l * k_step]. */
 typedef struct operand {
@@ -74,7 +73,7 @@ LAM_INLINE void store_lanes(float *p, lam_vec v, size_t lanes, bool partial) {
 
 /* rows, vectors and partial are constants where this is called: every loop but the one over k unrolls. */
 LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, const bool partial) {
-  lam_vec sum[TILE_ROWS][16];
+  lam_vec sum[TILE_ROWS][WIDE_VECTORS];
   const float *a = t->a, *b = t->b;
   const size_t a_step = t->a_step, a_k = t->a_k, b_k = t->b_k;
   const size_t last = t->lanes - (size_t)(vectors - 1) * LAM_LANES;
@@ -86,7 +85,7 @@ LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, c
     }
   }
   for (size_t l = 0; l < t->k; ++l, a += a_k, b += b_k) {
-    lam_vec x[16];
+    lam_vec x[WIDE_VECTORS];
     LAM_UNROLL
     for (int v = 0; v < vectors; ++v) x[v] = load_lanes(b + v * LAM_LANES, last, partial);
     LAM_UNROLL
@@ -125,6 +124,12 @@ typedef void tile_function(const tile *t);
 #endif
 TILE_LIST(TILE_INSTANCES)
 static tile_function *const tiles[TILE_ROWS][3] = { TILE_LIST(TILE_ENTRIES) };
+static void tile_wide(const tile *t) { compute_tile(t, 1, WIDE_VECTORS, false); }
+
+static tile_function *find_tile(size_t rows, size_t lanes) {
+  if (lanes == WIDE_LANES) return tile_wide;
+  return tiles[rows - 1][lanes == TILE_LANES ? 0 : lanes == LAM_LANES ? 1 : 2];
+}
 
 typedef float quad __attribute__((vector_size(16)));
 
@@ -161,79 +166,141 @@ static void transpose(float *to, size_t to_step, const float *from, size_t from_
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-/* Runs down the rows with one block of lanes and of k; the rows are split evenly, so that no tile is left with few. */
-static void run_rows(const product *p, tile *t, size_t lane, size_t from_k) {
-  float turned[TILE_ROWS * TILE_LANES];
-  const int kind = t->lanes == TILE_LANES ? 0 : t->lanes == LAM_LANES ? 1 : 2;
-  size_t tiles_left = (p->row_count + TILE_ROWS - 1) / TILE_ROWS;
-  for (size_t r = 0, rows; r < p->row_count; r += rows, --tiles_left) {
-    rows = (p->row_count - r + tiles_left - 1) / tiles_left;
-    t->a = p->rows.at + r * p->rows.step + from_k * p->rows.k_step;
-    float *c = p->c + r * p->c_row + lane * p->c_lane;
-    if (p->c_lane == 1) {
-      t->c = c;
-      t->ldc = p->c_row;
-      tiles[rows - 1][kind](t);
+/* The block of a product that is being computed: all of its rows or BLOCK_ROWS, one block of k, one or two vectors of lanes. */
+typedef struct block {
+  size_t row, row_count, from_k;
+  float *packed_rows, *packed_lanes; /* NULL: read where they lie */
+} block;
+
+/* The k-th numbers of a tile's rows next to each other, tile after tile. */
+static void pack_rows(float *to, const product *p, const block *b, size_t k) {
+  const operand *o = &p->rows;
+  size_t tiles_left = (b->row_count + TILE_ROWS - 1) / TILE_ROWS;
+  for (size_t r = 0, rows; r < b->row_count; r += rows, --tiles_left) {
+    rows = (b->row_count - r + tiles_left - 1) / tiles_left;
+    const float *from = o->at + (b->row + r) * o->step + b->from_k * o->k_step;
+    if (o->step != 1) {
+      transpose(to + r * k, rows, from, o->step, rows, k);
       continue;
     }
-    t->c = turned;
-    t->ldc = t->lanes;
-    if (t->resume || t->beta != 0) transpose(turned, t->lanes, c, p->c_lane, t->lanes, rows);
-    tiles[rows - 1][kind](t);
-    transpose(c, p->c_lane, turned, t->lanes, rows, t->lanes);
+    for (size_t l = 0; l < k; ++l) {
+      for (size_t i = 0; i < rows; ++i) to[r * k + l * rows + i] = from[l * o->k_step + i];
+    }
   }
 }
 
 /* A block of the lanes' operand, k by k, one after the other. */
-static void pack(float *to, const operand *lanes, size_t lane, size_t count, size_t from_k, size_t k) {
+static void pack_lanes(float *to, const operand *lanes, size_t lane, size_t count, size_t from_k, size_t k) {
   const float *from = lanes->at + lane * lanes->step + from_k * lanes->k_step;
   if (lanes->step != 1) {
     transpose(to, count, from, lanes->step, count, k);
     return;
   }
-  for (size_t l = 0; l < k; ++l) memcpy(to + l * count, from + l * lanes->k_step, count * sizeof *to);
+  for (size_t l = 0; l < k; ++l) {
+    for (size_t v = 0; v < count; v += LAM_LANES) {
+      size_t n = smaller(count - v, LAM_LANES);
+      vec_store_n(to + l * count + v, vec_load_n(from + l * lanes->k_step + v, n), n);
+    }
+  }
 }
 
-/* From so many rows on, a block of lanes that is copied once is read often enough to pay. */
-enum { PACK_ROWS = 64 };
+/* Where k is cut, sums wait in C: those of the next lanes are fetched while these are computed. */
+LAM_INLINE void prefetch_next(const product *p, const float *c, size_t rows) {
+  for (size_t i = 0; i < rows; ++i) {
+    const uintptr_t next = (uintptr_t)(c + i * p->c_row) + TILE_LANES * sizeof *c;
+    __builtin_prefetch((const void *)next, 1);
+    if (TILE_VECTORS > 1) __builtin_prefetch((const void *)(next + LAM_LANES * sizeof *c), 1);
+  }
+}
 
-static bool packs(const product *p) { return p->lanes.step != 1 || (p->row_count >= PACK_ROWS && p->beta == 0); }
+/* Runs down the rows of a block with its lanes; the rows are split evenly, so that no tile is left with few. */
+static void run_rows(const product *p, const block *b, tile *t, size_t lane) {
+  float turned[TILE_ROWS * TILE_LANES];
+  size_t tiles_left = (b->row_count + TILE_ROWS - 1) / TILE_ROWS;
+  for (size_t r = 0, rows; r < b->row_count; r += rows, --tiles_left) {
+    rows = (b->row_count - r + tiles_left - 1) / tiles_left;
+    if (b->packed_rows) {
+      t->a = b->packed_rows + r * t->k;
+      t->a_step = 1;
+      t->a_k = rows;
+    } else {
+      t->a = p->rows.at + (b->row + r) * p->rows.step + b->from_k * p->rows.k_step;
+    }
+    float *c = p->c + (b->row + r) * p->c_row + lane * p->c_lane;
+    if (b->packed_rows) prefetch_next(p, c, rows);
+    if (p->c_lane == 1) {
+      t->c = c;
+      t->ldc = p->c_row;
+      find_tile(rows, t->lanes)(t);
+      continue;
+    }
+    t->c = turned;
+    t->ldc = t->lanes;
+    if (t->resume || t->beta != 0) transpose(turned, t->lanes, c, p->c_lane, t->lanes, rows);
+    find_tile(rows, t->lanes)(t);
+    transpose(c, p->c_lane, turned, t->lanes, rows, t->lanes);
+  }
+}
+
+/* How many of the lanes that are left the next tile takes. */
+static size_t next_lanes(const product *p, const block *b, size_t left) {
+  if (p->row_count == 1 && !b->packed_lanes && left >= WIDE_LANES) return WIDE_LANES;
+  return left >= TILE_LANES ? TILE_LANES : left >= LAM_LANES ? LAM_LANES : left;
+}
+
+/* All lanes of a block of rows and of k. */
+static void run_lanes(const product *p, const block *b, size_t k) {
+  for (size_t lane = 0, lanes; lane < p->lane_count; lane += lanes) {
+    lanes = next_lanes(p, b, p->lane_count - lane);
+    tile t = { .a_step = p->rows.step,
+               .a_k = p->rows.k_step,
+               .b = p->lanes.at + lane + b->from_k * p->lanes.k_step,
+               .b_k = p->lanes.k_step,
+               .k = k,
+               .lanes = lanes,
+               .alpha = p->alpha,
+               .beta = p->beta,
+               .resume = b->from_k > 0,
+               .finish = b->from_k + k == p->k };
+    if (b->packed_lanes) {
+      pack_lanes(b->packed_lanes, &p->lanes, lane, lanes, b->from_k, k);
+      t.b = b->packed_lanes;
+      t.b_k = lanes;
+    }
+    run_rows(p, b, &t, lane);
+  }
+}
+
+/* Packed rows pay where many lanes read them, and where they would be gathered from far apart: a tile of two vectors hides the
+ * latter unless every k lies elsewhere. */
+static bool packs_rows(const product *p) {
+  const bool large = p->row_count >= 48 && p->lane_count >= 128 && p->k >= 64 && p->beta == 0;
+  return large && p->lanes.step == 1 && (TILE_VECTORS == 1 || p->rows.step == 1);
+}
+static bool packs_lanes(const product *p) { return p->lanes.step != 1; }
 
 static void run(const product *p) {
   float packed[PACK_FLOATS];
-  const bool with_packing = packs(p);
-  const size_t most_k = with_packing ? PACK_K : p->k;
-  for (size_t lane = 0, lanes; lane < p->lane_count; lane += lanes) {
-    lanes = smaller(p->lane_count - lane, TILE_LANES);
-    if (lanes < TILE_LANES && lanes > LAM_LANES) lanes = LAM_LANES;
-    size_t l = 0;
-    do {
-      const size_t k = smaller(p->k - l, most_k);
-      tile t = { .a_step = p->rows.step,
-                 .a_k = p->rows.k_step,
-                 .b = p->lanes.at + lane + l * p->lanes.k_step,
-                 .b_k = p->lanes.k_step,
-                 .k = k,
-                 .lanes = lanes,
-                 .alpha = p->alpha,
-                 .beta = p->beta,
-                 .resume = l > 0,
-                 .finish = l + k == p->k };
-      if (with_packing) {
-        pack(packed, &p->lanes, lane, lanes, l, k);
-        t.b = packed;
-        t.b_k = lanes;
-      }
-      run_rows(p, &t, lane, l);
-      l += k;
-    } while (l < p->k);
-  }
+  const bool by_rows = packs_rows(p), by_lanes = packs_lanes(p);
+  const size_t most_k = by_rows ? BLOCK_K : by_lanes ? PACK_K : p->k, most_rows = by_rows ? BLOCK_ROWS : p->row_count;
+  block b = { .packed_rows = by_rows ? packed : NULL, .packed_lanes = by_lanes ? packed : NULL };
+  size_t k;
+  do {
+    k = smaller(p->k - b.from_k, most_k);
+    size_t blocks_left = (p->row_count + most_rows - 1) / most_rows;
+    for (b.row = 0; b.row < p->row_count; b.row += b.row_count, --blocks_left) {
+      b.row_count = (p->row_count - b.row + blocks_left - 1) / blocks_left;
+      if (by_rows) pack_rows(packed, p, &b, k);
+      run_lanes(p, &b, k);
+    }
+    b.from_k += k;
+  } while (b.from_k < p->k);
 }
 
 /* Where k is cut and C is added to, unfinished sums cannot wait in C: small blocks of the product are made aside and added. */
 static void run_aside(const product *p) {
   enum { SIDE = TILE_LANES };
-  float block[SIDE * SIDE];
+  float aside[SIDE * SIDE];
   for (size_t lane = 0; lane < p->lane_count; lane += SIDE) {
     for (size_t row = 0; row < p->row_count; row += SIDE) {
       product part = *p;
@@ -242,7 +309,7 @@ static void run_aside(const product *p) {
       part.row_count = smaller(p->row_count - row, SIDE);
       part.lane_count = smaller(p->lane_count - lane, SIDE);
       part.beta = 0;
-      part.c = block;
+      part.c = aside;
       part.c_row = p->c_lane == 1 ? SIDE : 1;
       part.c_lane = p->c_lane == 1 ? 1 : SIDE;
       run(&part);
@@ -253,7 +320,7 @@ static void run_aside(const product *p) {
       for (size_t i = 0; i < rows; ++i) {
         for (size_t j = 0, n; j < columns; j += n) {
           n = smaller(columns - j, LAM_LANES);
-          lam_vec sum = vec_fma(vec_splat(p->beta), vec_load_n(c + i * ldc + j, n), vec_load_n(block + i * SIDE + j, n));
+          lam_vec sum = vec_fma(vec_splat(p->beta), vec_load_n(c + i * ldc + j, n), vec_load_n(aside + i * SIDE + j, n));
           vec_store_n(c + i * ldc + j, sum, n);
         }
       }
@@ -274,7 +341,7 @@ void LAM_KERNEL(gemm)(int transa, int transb, size_t m, size_t n, size_t k, floa
   const product along = { left, right, m, n, k, alpha, beta, c, ldc, 1 },
                 across = { right, left, n, m, k, alpha, beta, c, 1, ldc };
   const product *p = cost(&across) < cost(&along) ? &across : &along;
-  if (beta != 0 && packs(p) && k > PACK_K) {
+  if (beta != 0 && packs_lanes(p) && k > PACK_K) {
     run_aside(p);
   } else {
     run(p);
