@@ -19,6 +19,8 @@
  * takes more vectors, for as many independent chains. */
 #if defined(LAM_ISA_AVX512)
 enum { TILE_ROWS = 12, TILE_VECTORS = 2, WIDE_VECTORS = 16 };
+#elif defined(LAM_ISA_PORTABLE)
+enum { TILE_ROWS = 2, TILE_VECTORS = 1, WIDE_VECTORS = 2 };
 #else
 enum { TILE_ROWS = 6, TILE_VECTORS = 1, WIDE_VECTORS = 4 };
 #endif
@@ -54,8 +56,11 @@ typedef struct tile {
   bool finish; /* apply alpha and beta */
 } tile;
 
-/* Unrolls a loop before registers are given out. The two compilers ask for it in different words. */
-#if defined(__clang__)
+/* Unrolls a loop before registers are given out. The two compilers ask for it in different words. Portable vectors are loops
+ * themselves, whose unrolling would only keep the compiler busy. */
+#if defined(LAM_ISA_PORTABLE)
+#define LAM_UNROLL
+#elif defined(__clang__)
 #define LAM_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define LAM_UNROLL _Pragma("GCC unroll 16")
@@ -119,6 +124,8 @@ typedef void tile_function(const tile *t);
 #define TILE_ENTRIES(rows) { tile_##rows##_full, tile_##rows##_one, tile_##rows##_part },
 #if defined(LAM_ISA_AVX512)
 #define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+#elif defined(LAM_ISA_PORTABLE)
+#define TILE_LIST(X) X(1) X(2)
 #else
 #define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #endif
