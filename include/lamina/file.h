@@ -3,13 +3,13 @@
  * lamina/file.h: models and checkpoints on disk.
  *
  * A file is safetensors: an 8-byte little-endian length, that much JSON, then the tensors, float32, named as lam_model_parameter
- * names them; any safetensors reader opens it. `__metadata__.lamina` holds versioned JSON: the architecture, input scaling,
- * training configuration, and one golden input whose output is replayed when the file is loaded. docs/file-format.md describes
- * all of it. The same model gives the same bytes.
+ * names them; any safetensors reader opens it. `__metadata__.lamina` holds versioned JSON: the architecture, input scaling and
+ * training configuration. The tensors golden/... are one row of input and its output, replayed when the file is loaded.
+ * docs/file-format.md describes all of it. The same model gives the same bytes.
  *
  * Saving writes a new file beside the old one, forces it to disk, and renames it: a reader finds the old file or the new one,
  * whole. Loading trusts nothing: every size is checked against the bytes there are before memory is taken, only regular
- * files are opened, and memory stays below twice the file plus 1 MiB.
+ * files are opened, and memory stays below twice the file plus 1 MiB (lam_model_read: three times, as it keeps what it has read).
  */
 #ifndef LAMINA_FILE_H
 #define LAMINA_FILE_H

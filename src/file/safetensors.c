@@ -132,7 +132,7 @@ static lam_status read_tensor(header *h, lam_tensor *tensor) {
 static lam_status add_tensor(header *h) {
   lam_safetensors *file = h->file;
   if (file->count == file->capacity)
-    return lam_fail(h->context, LAM_FORMAT, "%s: more tensors than fit into %zu bytes of header", h->what, file->header_size);
+    return lam_fail(h->context, LAM_FORMAT, "%s: more tensors than %zu bytes of header should have", h->what, file->header_size);
   lam_tensor *tensor = &file->tensors[file->count++];
   *tensor = (lam_tensor){ .name = h->scanner.text };
   lam_status status = expect(h, ':', "a colon was expected");
@@ -214,8 +214,14 @@ static lam_status read_length(const lam_bytes *source, size_t *length) {
   return LAM_OK;
 }
 
-/* No tensor takes less of the header than this. */
-enum { SHORTEST_ENTRY = sizeof "\"\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}" - 1, ENTRY_COLONS = 4 };
+/* How many tensors the header can describe: each has this key, and quotes within strings are escaped. */
+static size_t count_tensors(const char *text, size_t size) {
+  static const char key[] = "\"dtype\"";
+  size_t count = 0;
+  const char *end = text + size;
+  for (const char *at = text; (at = memmem(at, (size_t)(end - at), key, sizeof key - 1)); at += sizeof key - 1) ++count;
+  return count;
+}
 
 static lam_status load_header(const lam_bytes *source, const char *key, size_t limit, lam_safetensors *file) {
   lam_context *context = source->context;
@@ -226,10 +232,7 @@ static lam_status load_header(const lam_bytes *source, const char *key, size_t l
   if (!file->header) return LAM_OUT_OF_MEMORY;
   if ((status = lam_bytes_read(source, 8, file->header, file->header_size))) return status;
 
-  size_t colons = 0;
-  for (size_t i = 0; i < file->header_size; ++i) colons += file->header[i] == ':';
-  file->capacity = file->header_size / SHORTEST_ENTRY;
-  if (file->capacity > colons / ENTRY_COLONS) file->capacity = colons / ENTRY_COLONS;
+  file->capacity = count_tensors(file->header, file->header_size);
   if (file->capacity > limit / sizeof *file->tensors) file->capacity = limit / sizeof *file->tensors;
   if (file->capacity) {
     file->tensors = lam_allocate_array(context, file->capacity, sizeof *file->tensors);

@@ -421,6 +421,29 @@ static void deep_models_load_within_the_promised_memory(void **state) {
   }
 }
 
+/* Saving asks what loading asks: what cannot be loaded is not saved. */
+static void a_model_with_too_many_nodes_for_its_weights_is_not_saved(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(NULL);
+  lam_node x = lam_input(lam_graph_create(context), (lam_shape){ { 1 }, 1 });
+  bool refused = false;
+  for (int depth = 1; depth <= 600; ++depth) {
+    x = lam_dense(x, 1, NULL);
+    if (depth % 50) continue;
+    lam_model *model = lam_model_create(&x, 1);
+    test_bytes file = { 0 };
+    lam_status status = lam_model_write(model, test_write, &file);
+    assert_true(status == LAM_OK || status == LAM_UNSUPPORTED);
+    assert_true(!refused || status);
+    refused = status != LAM_OK;
+    if (!refused) assert_int_equal(load(file.bytes, file.size), LAM_OK);
+    free(file.bytes);
+    lam_model_destroy(model);
+  }
+  assert_true(refused);
+  lam_context_destroy(context);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_loaded_model_predicts_the_same_bits_and_gives_the_same_bytes),
@@ -437,6 +460,7 @@ int main(void) {
     cmocka_unit_test(widths_that_double_are_not_computed),
     cmocka_unit_test(many_values_stay_within_the_promised_memory),
     cmocka_unit_test(deep_models_load_within_the_promised_memory),
+    cmocka_unit_test(a_model_with_too_many_nodes_for_its_weights_is_not_saved),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
