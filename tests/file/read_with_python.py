@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Reads a model file with nothing but Python's standard library, as docs/file-format.md describes it, computes the golden row
+in double precision and compares. With the safetensors package, its reader must give the same tensors; without, that is said."""
+import json
+import math
+import struct
+import subprocess
+import sys
+import tempfile
+
+
+def read(path):
+    raw = open(path, "rb").read()
+    (length,) = struct.unpack("<Q", raw[:8])
+    assert length % 8 == 0
+    header = json.loads(raw[8:8 + length])
+    data, tensors, end = raw[8 + length:], {}, 0
+    model = json.loads(header.pop("__metadata__")["lamina"])
+    for name, about in header.items():
+        begin, stop = about["data_offsets"]
+        assert about["dtype"] == "F32" and begin == end and stop - begin == 4 * math.prod(about["shape"]), name
+        tensors[name] = about["shape"], list(struct.unpack("<%df" % ((stop - begin) // 4), data[begin:stop]))
+        end = stop
+    assert end == len(data)
+    return model, tensors
+
+
+def activate(name, row):
+    if name in ("softmax", "log_softmax"):
+        high = max(row)
+        total = sum(math.exp(x - high) for x in row)
+        return [math.exp(x - high) / total if name == "softmax" else x - high - math.log(total) for x in row]
+    function = {"linear": lambda x: x, "relu": lambda x: max(x, 0.0), "tanh": math.tanh,
+                "sigmoid": lambda x: 1 / (1 + math.exp(-x))}[name]
+    return [function(x) for x in row]
+
+
+def rows_of(value):
+    shape, numbers = value
+    return [numbers[i:i + shape[-1]] for i in range(0, len(numbers), shape[-1])]
+
+
+def run(layer, inputs, tensors):
+    name, kind, options = layer["name"], layer["type"], layer["options"]
+    shape, numbers = inputs[0]
+    if kind == "Dense":
+        (width, units), kernel = tensors[name + "/kernel"]
+        bias = [0.0] * units if options["no_bias"] else tensors[name + "/bias"][1]
+        out = []
+        for row in rows_of(inputs[0]):
+            out += activate(options["activation"],
+                            [bias[j] + sum(row[i] * kernel[i * units + j] for i in range(width)) for j in range(units)])
+        return shape[:-1] + [units], out
+    if kind == "Flatten":
+        return [len(numbers)], numbers
+    if kind == "Activation":
+        return shape, [x for row in rows_of(inputs[0]) for x in activate(options["activation"], row)]
+    if kind == "Add":
+        return shape, [sum(column) for column in zip(*(value[1] for value in inputs))]
+    if kind == "Concatenate":
+        joined = [sum(parts, []) for parts in zip(*(rows_of(value) for value in inputs))]
+        return shape[:-1] + [len(joined[0])], sum(joined, [])
+    raise ValueError(kind)
+
+
+def main(writer):
+    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+        subprocess.run([writer, file.name], check=True)
+        model, tensors = read(file.name)
+        assert model["version"] == 1
+        values, inputs = [], 0
+        for node in model["nodes"]:
+            layer = model["layers"][node["layer"]]
+            if layer["type"] == "InputLayer":
+                values.append(tensors["golden/input/%d" % inputs])
+                assert values[-1][0] == layer["options"]["shape"]
+                inputs += 1
+            else:
+                values.append(run(layer, [values[i] for i in node["inputs"]], tensors))
+        for index, node in enumerate(model["outputs"]):
+            shape, golden = tensors["golden/output/%d" % index]
+            assert shape == values[node][0]
+            # float32 sums of at most 15 products of numbers around 1, four layers deep: 4 * 15 * 2^-24 = 3.6e-6
+            worst = max(abs(a - b) for a, b in zip(golden, values[node][1]))
+            assert worst < 4e-6, worst
+        try:
+            from safetensors import safe_open
+        except ImportError:
+            print("read and recomputed; the safetensors package is NOT here, its reader was not tried")
+            return
+        with safe_open(file.name, "numpy") as other:
+            assert set(other.keys()) == set(tensors)
+            for name, (shape, numbers) in tensors.items():
+                tensor = other.get_tensor(name)
+                assert list(tensor.shape) == shape and tensor.flatten().tolist() == numbers, name
+            assert json.loads(other.metadata()["lamina"]) == model
+        print("read and recomputed; the safetensors package reads the same")
+
+
+main(sys.argv[1])
