@@ -129,9 +129,11 @@ static lam_status count_held_out(const lam_dataset *dataset, double fraction, si
   if (!(fraction > 0 && fraction < 1))
     return lam_fail(context, LAM_INVALID_ARGUMENT, "the fraction to hold out must lie between 0 and 1, both excluded; it is %s",
                     lam_format_double(text, fraction));
+  volatile double part = fraction; // read and written here, so that no compiler computes it in the host's mode
   lam_fp_mode mode = lam_fp_enter();
-  size_t stay = (size_t)floor((double)dataset->rows * (1 - fraction));
+  part = floor((double)dataset->rows * (1 - part));
   lam_fp_leave(mode);
+  size_t stay = (size_t)part;
   *held = dataset->rows - stay;
   if (stay == 0 || *held == 0)
     return lam_fail(context, LAM_INVALID_ARGUMENT, "holding out %s of %zu rows leaves one part empty",
