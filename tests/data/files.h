@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the suites of files share: a folder of their own, files written byte by byte, IDX put together.
+ */
+#ifndef LAM_TESTS_DATA_FILES_H
+#define LAM_TESTS_DATA_FILES_H
+
+#include "support.h"
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+#ifdef LAM_HAVE_ZLIB
+#include <zlib.h>
+#endif
+
+static char folder[512]; // the suite's own, made by make_folder
+
+static inline int make_folder(void **state) {
+  (void)state;
+  const char *parent = getenv("TMPDIR");
+  snprintf(folder, sizeof folder, "%s/lamina-test-XXXXXX", parent && *parent ? parent : "/tmp");
+  return mkdtemp(folder) ? 0 : -1;
+}
+
+static inline int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place) {
+  (void)status, (void)kind, (void)place;
+  return remove(path);
+}
+
+static inline int remove_folder(void **state) {
+  (void)state;
+  return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* The path of a name in the folder; until the fourth call after it. */
+static inline const char *in_folder(const char *name) {
+  static char paths[4][PATH_MAX];
+  static unsigned next;
+  char *path = paths[next++ % 4];
+  assert_true(snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX);
+  return path;
+}
+
+static inline const char *write_file(const char *name, const void *bytes, size_t size) {
+  const char *path = in_folder(name);
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(bytes, 1, size, file), size);
+  assert_int_equal(fclose(file), 0);
+  return path;
+}
+
+typedef struct bytes {
+  unsigned char data[1 << 12];
+  size_t size;
+} bytes;
+
+static inline void add_word(bytes *b, uint32_t word) {
+  for (int shift = 24; shift >= 0; shift -= 8) b->data[b->size++] = (unsigned char)(word >> shift);
+}
+
+/* An IDX header; sizes end with a zero. */
+static inline bytes idx_header(unsigned type, const uint32_t *sizes) {
+  bytes b = { { 0, 0, (unsigned char)type, 0 }, 4 };
+  for (; *sizes; ++sizes, ++b.data[3]) add_word(&b, *sizes);
+  return b;
+}
+
+/* rows x height x width bytes 0, 1, 2, ... as IDX. */
+static inline bytes idx_images(uint32_t rows, uint32_t height, uint32_t width) {
+  bytes b = idx_header(8, (uint32_t[]){ rows, height, width, 0 });
+  for (uint32_t i = 0; i < rows * height * width; ++i) b.data[b.size++] = (unsigned char)i;
+  return b;
+}
+
+static inline bytes idx_labels(uint32_t rows) {
+  bytes b = idx_header(8, (uint32_t[]){ rows, 0 });
+  for (uint32_t i = 0; i < rows; ++i) b.data[b.size++] = (unsigned char)(i % 10);
+  return b;
+}
+
+#ifdef LAM_HAVE_ZLIB
+/* One gzip member. */
+static inline bytes gzip_bytes(const void *data, size_t size) {
+  bytes b;
+  z_stream z = { .next_in = (unsigned char *)(uintptr_t)data, .avail_in = (unsigned)size };
+  assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 31, 9, Z_DEFAULT_STRATEGY), Z_OK);
+  z.next_out = b.data;
+  z.avail_out = sizeof b.data;
+  assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+  b.size = z.total_out;
+  deflateEnd(&z);
+  return b;
+}
+#endif
+
+#endif
