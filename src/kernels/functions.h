@@ -112,17 +112,17 @@ LAM_INLINE lam_vec vec_sigmoid(lam_vec x) { return vec_sigmoid_of(x, vec_exp_of_
 
 /* Below 9/16 x + x^3 p(x^2); from there 1 - 2 / (e^2|x| + 1), where the subtraction no longer cancels. tanh(10) rounds to 1. */
 LAM_INLINE lam_vec vec_tanh(lam_vec x) {
-  lam_vec a = vec_abs(x), s = vec_mul(x, x), one = vec_splat(1.0f);
+  lam_vec a = vec_abs(x), s = vec_mul(a, a), one = vec_splat(1.0f);
   lam_vec p = vec_splat(-0x1.9454f2p-8f);
   p = vec_fma(p, s, vec_splat(0x1.5811f6p-6f));
   p = vec_fma(p, s, vec_splat(-0x1.b905c4p-5f));
   p = vec_fma(p, s, vec_splat(0x1.110c5ep-3f));
   p = vec_fma(p, s, vec_splat(-0x1.555548p-2f));
-  lam_vec near = vec_fma(vec_mul(p, s), x, x);
+  lam_vec near = vec_fma(vec_mul(p, s), a, a);
   lam_vec clamped = vec_min(vec_splat(10.0f), a);
   lam_vec e = vec_exp_inside(vec_add(clamped, clamped));
   lam_vec far = vec_sub(one, vec_div(vec_splat(2.0f), vec_add(e, one)));
-  return vec_select(vec_less(a, vec_splat(0.5625f)), near, vec_with_sign(far, x));
+  return vec_with_sign(vec_select(vec_less(a, vec_splat(0.5625f)), near, far), x);
 }
 
 #endif

@@ -72,13 +72,13 @@ LAM_INLINE lam_vec row_exp(float *y, const float *x, float m, size_t columns, fl
   return tail;
 }
 
-/* sum_j exp(x_j - m). */
+/* sum_j exp(x_j - m), where m need not be the maximum. */
 LAM_INLINE float row_exp_sum(const float *x, float m, size_t columns) {
   size_t full = row_full(columns);
   lam_vec max = vec_splat(m), s = vec_zero();
-  for (size_t j = 0; j < full; j += LAM_LANES) s = vec_add(s, vec_exp_nonpositive(vec_sub(vec_load(x + j), max)));
+  for (size_t j = 0; j < full; j += LAM_LANES) s = vec_add(s, vec_exp(vec_sub(vec_load(x + j), max)));
   lam_vec tail = vec_load_n_or(x + full, columns - full, vec_splat(-INFINITY));
-  return vec_sum(vec_add(s, vec_exp_nonpositive(vec_sub(tail, max))));
+  return vec_sum(vec_add(s, vec_exp(vec_sub(tail, max))));
 }
 
 #endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every kernel called in one way, so that a test can go through all of them: `job` holds what any kernel may need, and each entry
+ * of every_kernel picks its arguments from it. gemm has tests of its own (tests/blas).
+ */
+#ifndef LAM_TESTS_KERNELS_EVERY_H
+#define LAM_TESTS_KERNELS_EVERY_H
+
+#include "kernels/kernels.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct job {
+  size_t rows, columns, ld; /* of y, a, b, c and bytes */
+  float *y;                 /* the output; an optimizer's parameters */
+  float *a, *b, *c;         /* inputs; an optimizer's gradient and two states, the second not negative */
+  float *row;               /* max(rows, columns) floats out */
+  int32_t *labels, *index;  /* rows each */
+  uint8_t *bytes;
+  uint64_t step;
+} job;
+
+#define JOB_UNARY(name)                                                                                                          \
+  static inline void job_##name(const lam_kernel_table *t, const job *j) {                                                       \
+    t->name(j->y, j->ld, j->a, j->ld, j->rows, j->columns);                                                                      \
+  }
+#define JOB_BINARY(name)                                                                                                         \
+  static inline void job_##name(const lam_kernel_table *t, const job *j) {                                                       \
+    t->name(j->y, j->ld, j->a, j->ld, j->b, j->ld, j->rows, j->columns);                                                         \
+  }
+#define JOB_SPARSE(name)                                                                                                         \
+  static inline void job_##name(const lam_kernel_table *t, const job *j) {                                                       \
+    t->name(j->row, j->y, j->ld, j->a, j->ld, j->labels, 0.125f, j->rows, j->columns);                                           \
+  }
+#define JOB_DENSE(name)                                                                                                          \
+  static inline void job_##name(const lam_kernel_table *t, const job *j) {                                                       \
+    t->name(j->row, j->y, j->ld, j->a, j->ld, j->b, j->ld, 0.125f, j->rows, j->columns);                                         \
+  }
+/* Optimizers take one array: as many elements as the matrix has, gaps included. */
+static inline size_t job_count(const job *j) { return j->rows ? (j->rows - 1) * j->ld + j->columns : 0; }
+
+JOB_UNARY(exp)
+JOB_UNARY(log)
+JOB_UNARY(relu)
+JOB_UNARY(sigmoid)
+JOB_UNARY(tanh)
+JOB_UNARY(softmax)
+JOB_UNARY(log_softmax)
+JOB_BINARY(relu_backward)
+JOB_BINARY(sigmoid_backward)
+JOB_BINARY(tanh_backward)
+JOB_BINARY(softmax_backward)
+JOB_BINARY(log_softmax_backward)
+JOB_BINARY(add)
+JOB_SPARSE(softmax_sparse_crossentropy)
+JOB_SPARSE(sparse_crossentropy)
+JOB_DENSE(softmax_crossentropy)
+JOB_DENSE(sigmoid_binary_crossentropy)
+JOB_DENSE(crossentropy)
+JOB_DENSE(binary_crossentropy)
+static inline void job_squared_error(const lam_kernel_table *t, const job *j) {
+  t->squared_error(j->row, j->y, j->ld, j->a, j->ld, j->b, j->ld, 0.5f, 0.125f, j->rows, j->columns);
+}
+static inline void job_bias(const lam_kernel_table *t, const job *j) {
+  t->bias(j->y, j->ld, j->a, j->ld, j->b, j->rows, j->columns);
+}
+static inline void job_bias_relu(const lam_kernel_table *t, const job *j) {
+  t->bias_relu(j->y, j->ld, j->a, j->ld, j->b, j->rows, j->columns);
+}
+static inline void job_from_bytes(const lam_kernel_table *t, const job *j) {
+  t->from_bytes(j->y, j->ld, j->bytes, j->ld, 1.0f / 255.0f, -0.5f, j->rows, j->columns);
+}
+static inline void job_affine(const lam_kernel_table *t, const job *j) {
+  t->affine(j->y, j->ld, j->a, j->ld, 1.7f, -0.3f, j->rows, j->columns);
+}
+static inline void job_log_sum_exp(const lam_kernel_table *t, const job *j) {
+  t->log_sum_exp(j->row, j->a, j->ld, j->rows, j->columns);
+}
+static inline void job_argmax(const lam_kernel_table *t, const job *j) { t->argmax(j->index, j->a, j->ld, j->rows, j->columns); }
+static inline void job_column_sums(const lam_kernel_table *t, const job *j) {
+  t->column_sums(j->row, j->a, j->ld, j->rows, j->columns);
+}
+static inline void job_sgd(const lam_kernel_table *t, const job *j) { t->sgd(j->y, j->a, 0.01f, job_count(j)); }
+static inline void job_sgd_momentum(const lam_kernel_table *t, const job *j) {
+  t->sgd_momentum(j->y, j->b, j->a, 0.01f, 0.9f, job_count(j));
+}
+static inline void job_sgd_nesterov(const lam_kernel_table *t, const job *j) {
+  t->sgd_nesterov(j->y, j->b, j->a, 0.01f, 0.9f, job_count(j));
+}
+static inline void job_rmsprop(const lam_kernel_table *t, const job *j) {
+  t->rmsprop(j->y, j->c, j->a, 0.001f, 0.9f, 1e-7f, job_count(j));
+}
+static inline void job_rmsprop_epsilon_outside(const lam_kernel_table *t, const job *j) {
+  t->rmsprop_epsilon_outside(j->y, j->c, j->a, 0.001f, 0.9f, 1e-7f, job_count(j));
+}
+static inline void job_adam(const lam_kernel_table *t, const job *j) {
+  t->adam(j->y, j->b, j->c, j->a, 0.001f, 0.9f, 0.999f, 1e-7f, j->step, job_count(j));
+}
+static inline void job_gemm(const lam_kernel_table *t, const job *j) { (void)t, (void)j; }
+
+typedef struct {
+  const char *name;
+  void (*run)(const lam_kernel_table *table, const job *j);
+} every_entry;
+static const every_entry every_kernel[] = {
+#define LAM_X(name, arguments) { #name, job_##name },
+  LAM_KERNEL_LIST(LAM_X)
+#undef LAM_X
+};
+enum { EVERY_COUNT = sizeof every_kernel / sizeof *every_kernel };
+
+static const char *const every_level[] = {
+#define LAM_X(name) #name,
+  LAM_ISA_LIST(LAM_X)
+#undef LAM_X
+};
+enum { EVERY_LEVELS = sizeof every_level / sizeof *every_level };
+
+/* ---- inputs: the same on every machine ---------------------------------------------------------------------------- */
+
+static inline uint32_t next_bits(uint64_t *state) { /* Numerical Recipes' 64-bit congruential generator, its upper half */
+  *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+  return (uint32_t)(*state >> 32);
+}
+
+/* What the inputs look like: logits around 0; numbers in [0, 1], ends included; any bits at all; a special value now and then. */
+typedef enum { FILL_LOGITS, FILL_PROBABILITIES, FILL_ANY, FILL_SPECIAL, FILL_COUNT } fill_kind;
+
+static inline float fill_value(fill_kind kind, uint64_t *state) {
+  static const float special[] = { 0.0f,    -0.0f, __builtin_inff(), -__builtin_inff(), 1e-45f,
+                                   -1e-40f, 1.0f,  3.4e38f,          -3.4e38f,          88.8f };
+  uint32_t bits = next_bits(state);
+  float unit = (float)(bits >> 8) * 0x1p-24f, logit = unit * 20.0f - 10.0f, any;
+  memcpy(&any, &bits, sizeof any);
+  if (kind == FILL_LOGITS) return logit;
+  if (kind == FILL_PROBABILITIES) return bits % 13 == 0 ? 0.0f : bits % 17 == 0 ? 1.0f : unit;
+  if (kind == FILL_ANY) return any;
+  return bits % 8 == 0 ? special[bits / 8 % (sizeof special / sizeof *special)] : logit;
+}
+
+/* Fills all of a job's inputs, and its outputs with something that is no result. */
+static inline void job_fill(job *j, fill_kind kind, uint64_t seed) {
+  size_t count = job_count(j), longest = j->rows > j->columns ? j->rows : j->columns;
+  for (size_t i = 0; i < count; ++i) {
+    j->y[i] = fill_value(kind, &seed);
+    j->a[i] = fill_value(kind, &seed);
+    j->b[i] = fill_value(kind, &seed);
+    j->c[i] = __builtin_fabsf(fill_value(kind, &seed));
+    j->bytes[i] = (uint8_t)next_bits(&seed);
+  }
+  for (size_t i = 0; i < longest; ++i) j->row[i] = -77.0f;
+  for (size_t i = 0; i < j->rows; ++i) {
+    j->index[i] = -77;
+    j->labels[i] = (int32_t)(next_bits(&seed) % (uint32_t)(j->columns ? j->columns : 1));
+  }
+  j->step = 3;
+}
+
+/* A hash of all that a job can have changed, every NaN being the same (FNV-1a, Fowler, Noll, Vo). */
+static inline uint64_t hash_words(uint64_t hash, const void *words, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    uint32_t bits;
+    memcpy(&bits, (const char *)words + 4 * i, 4);
+    if ((bits & 0x7fffffff) > 0x7f800000) bits = 0x7fc00000;
+    for (int byte = 0; byte < 4; ++byte) hash = (hash ^ (bits >> 8 * byte & 0xff)) * UINT64_C(1099511628211);
+  }
+  return hash;
+}
+static inline uint64_t job_hash(const job *j) {
+  uint64_t hash = UINT64_C(14695981039346656037);
+  size_t count = job_count(j);
+  hash = hash_words(hash, j->y, count);
+  hash = hash_words(hash, j->b, count);
+  hash = hash_words(hash, j->c, count);
+  hash = hash_words(hash, j->row, j->rows > j->columns ? j->rows : j->columns);
+  return hash_words(hash, j->index, j->rows);
+}
+
+#endif
