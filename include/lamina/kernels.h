@@ -3,9 +3,9 @@
  * lamina/kernels.h: the vectorised kernels, usable alone.
  *
  * Each works on a row-major matrix of `rows` x `columns` floats with a leading dimension: element (i, j) of x is
- * x[i * ldx + j]. Outputs come first, then inputs, then sizes. Zero rows or columns do nothing. An output may be the very input
- * (same pointer, same leading dimension) unless said otherwise; partial overlap is not allowed. No alignment is needed, and
- * nothing outside the rows x columns elements is read or written.
+ * x[i * ldx + j]. Outputs come first, then inputs, then sizes. Zero rows or columns do nothing (but the sums of no rows are 0).
+ * An output may be the very input (same pointer, same leading dimension) unless said otherwise; partial overlap is not allowed.
+ * No alignment is needed, and nothing outside the rows x columns elements is read or written.
  *
  * All return LAM_OK, LAM_NO_HANDLE for a null pointer where there are elements, or LAM_INVALID_ARGUMENT for a leading dimension
  * below the columns. All are pure functions: no context, no state, safe in any thread, from any floating-point mode (saved and
@@ -84,14 +84,16 @@ LAM_API lam_status lam_log_softmax_backward(float *dx, size_t lddx, const float 
  * 2^31 - 1 and at least 1 where there are rows. */
 LAM_API lam_status lam_argmax(int32_t *index, const float *x, size_t ldx, size_t rows, size_t columns);
 
-/* Sums of each column into y[columns]: y_j = sum_i x_ij, one chain in increasing i. `y` must not overlap x. */
+/* Sums of each column into y[columns]: y_j = sum_i x_ij, one chain from 0 in increasing i; zeros where rows is 0. `y` must not
+ * overlap x. */
 LAM_API lam_status lam_column_sums(float *y, const float *x, size_t ldx, size_t rows, size_t columns);
 
 /* ---- losses: value and gradient in one call ---------------------------------------------------------------------- */
 
 /* Common to all: `loss[rows]` gets each row's loss; `dx`, where not NULL, gets scale * d loss_i / d x_ij, so scale = 1/rows is
- * the gradient of the batch's mean. `loss` may be NULL where only the gradient is wanted. `dx` may be `x`. Sums along a row run
- * in 16 lanes, folded in a fixed tree. */
+ * the gradient of the batch's mean. `loss` may be NULL where only the gradient is wanted. `dx` may be `x`; nothing else may
+ * overlap. Sums along a row run in 16 lanes, folded in a fixed tree (docs/kernels.md). A row of logits with a NaN, a +inf, or
+ * nothing but -inf has a NaN as loss and gradient, as its softmax has. */
 
 /* Softmax with cross-entropy from logits, integer labels: loss = log-sum-exp(x) - x[label], dx = scale * (softmax(x) - onehot).
  * A label outside [0, columns) gives LAM_INVALID_DATA before anything is written. */
@@ -102,13 +104,14 @@ LAM_API lam_status lam_softmax_sparse_crossentropy(float *loss, float *dx, size_
 LAM_API lam_status lam_softmax_crossentropy(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t,
                                             size_t ldt, float scale, size_t rows, size_t columns);
 /* Sigmoid with binary cross-entropy from logits, mean over the columns: loss = mean_j (max(x,0) - x t + log1p(exp(-|x|))),
- * dx = scale / columns * (sigmoid(x) - t). */
+ * dx = scale / columns * (sigmoid(x) - t). An infinite logit on its target's side costs 0. */
 LAM_API lam_status lam_sigmoid_binary_crossentropy(float *loss, float *dx, size_t lddx, const float *x, size_t ldx,
                                                    const float *t, size_t ldt, float scale, size_t rows, size_t columns);
 
 /* Cross-entropies from probabilities, as Keras on TensorFlow; clip(p) lies in [1e-7, 1 - 1e-7] (in float: 0.99999988). Sparse:
  * loss = log(sum_j clip(p_j)) - log(clip(p_label)). Dense: loss = -sum_j t_j log(clip(p_j / sum p)). Binary: loss = -mean_j (t
- * log(clip(p)) + (1 - t) log(1 - clip(p))). The gradient is 0 where the clip acts. */
+ * log(clip(p)) + (1 - t) log(1 - clip(p))). The gradient is 0 where the clip acts. A row whose probabilities sum to 0 gives NaN
+ * in the dense form. */
 LAM_API lam_status lam_sparse_crossentropy(float *loss, float *dp, size_t lddp, const float *p, size_t ldp, const int32_t *labels,
                                            float scale, size_t rows, size_t columns);
 LAM_API lam_status lam_crossentropy(float *loss, float *dp, size_t lddp, const float *p, size_t ldp, const float *t, size_t ldt,
@@ -124,7 +127,8 @@ LAM_API lam_status lam_squared_error(float *loss, float *dx, size_t lddx, const 
 /* ---- optimizers: one pass over `count` parameters w with gradients g ---------------------------------------------- */
 
 /* Names and order of operations are Keras 3's. State arrays start at 0. State below 2^-100 is stored as 0, which keeps it out of
- * the denormals. w, g and the states must not overlap. */
+ * the denormals. w, g and the states must not overlap. A decay rate (rho, beta) is taken as the decimal of at most seven places
+ * it was written as, so that 1 - 0.999f is 0.001 and not 0.00099998713. */
 
 /* w -= rate * g. */
 LAM_API lam_status lam_sgd(float *w, const float *g, float rate, size_t count);
@@ -136,8 +140,8 @@ LAM_API lam_status lam_rmsprop(float *w, float *v, const float *g, float rate, f
 LAM_API lam_status lam_rmsprop_epsilon_outside(float *w, float *v, const float *g, float rate, float rho, float epsilon,
                                                size_t count);
 /* m += (g - m)(1 - beta_1); v += (g^2 - v)(1 - beta_2); w -= rate * sqrt(1 - beta_2^step)/(1 - beta_1^step) * m / (sqrt(v) +
- * epsilon). `step` counts from 1; the powers are taken in double. Source: Kingma, Ba, "Adam", ICLR 2015, section 2, with epsilon
- * as in Keras. */
+ * epsilon). `step` counts from 1 (0 is LAM_INVALID_ARGUMENT); the powers are taken in double. Source: Kingma, Ba, "Adam", ICLR
+ * 2015, section 2, with epsilon as in Keras. */
 LAM_API lam_status lam_adam(float *w, float *m, float *v, const float *g, float rate, float beta_1, float beta_2, float epsilon,
                             uint64_t step, size_t count);
 

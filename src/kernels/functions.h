@@ -9,9 +9,9 @@
 #include "kernels/vec.h"
 #include <math.h>
 
-/* exp(x) = 2^n (1 + t), with x = n ln 2 + r, |r| <= ln 2 / 2, t = e^r - 1; t is 2^-25 accurate against 1. */
+/* exp(x) = 2^n (1 + r q), with x = n ln 2 + r, |r| <= ln 2 / 2, q = (e^r - 1) / r. The last step is left to the caller. */
 typedef struct lam_reduced {
-  lam_vec n, t;
+  lam_vec n, r, q;
 } lam_reduced;
 
 LAM_INLINE lam_reduced vec_exp_reduced(lam_vec x) {
@@ -26,13 +26,13 @@ LAM_INLINE lam_reduced vec_exp_reduced(lam_vec x) {
   p = vec_fma(p, r, vec_splat(0x1.55585ap-5f));
   p = vec_fma(p, r, vec_splat(0x1.55548cp-3f));
   p = vec_fma(p, r, vec_splat(0x1.fffffcp-2f));
-  return (lam_reduced){ n, vec_fma(vec_mul(r, r), p, r) };
+  return (lam_reduced){ n, r, vec_fma(p, r, vec_splat(1.0f)) };
 }
 
 /* For x in [-104, 89] or a NaN. */
 LAM_INLINE lam_vec vec_exp_inside(lam_vec x) {
   lam_reduced e = vec_exp_reduced(x);
-  return vec_scale(vec_add(vec_splat(1.0f), e.t), e.n);
+  return vec_scale(vec_fma(e.q, e.r, vec_splat(1.0f)), e.n);
 }
 
 /* Beyond these ends the result is 0 (e^-104 is below half the least float) or infinite; the clamps keep n small. */
@@ -89,8 +89,8 @@ typedef struct lam_pair {
 
 LAM_INLINE lam_pair vec_exp_of_minus_abs(lam_vec x) {
   lam_reduced e = vec_exp_reduced(vec_clamp_low(vec_neg(vec_abs(x))));
-  lam_vec high = vec_add(vec_splat(1.0f), e.t);
-  lam_vec low = vec_sub(e.t, vec_sub(high, vec_splat(1.0f)));
+  lam_vec high = vec_fma(e.q, e.r, vec_splat(1.0f));
+  lam_vec low = vec_fma(e.q, e.r, vec_sub(vec_splat(1.0f), high));
   return (lam_pair){ vec_scale(high, e.n), vec_scale(low, e.n) };
 }
 
