@@ -111,12 +111,14 @@ static void unwanted_gradients_are_not_touched(void **state) {
   lam_context_destroy(context);
 }
 
+#ifdef LAM_HAVE_LAPACKE
 /* |row i . row j| of a matrix, or of its transpose. */
 static double dot(const float *w, size_t i, size_t j, size_t count, size_t step, size_t along) {
   double sum = 0;
   for (size_t l = 0; l < count; ++l) sum += (double)w[i * step + l * along] * (double)w[j * step + l * along];
   return sum;
 }
+#endif
 
 static void orthogonal_matrices_have_orthonormal_rows_or_columns(void **state) {
   (void)state;
