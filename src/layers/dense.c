@@ -6,11 +6,6 @@
 #include "kernels/array.h"
 #include "layers/layers.h"
 
-typedef struct lam_dense_layer {
-  size_t units;
-  lam_dense_options options;
-} lam_dense_layer;
-
 static const lam_dense_layer *dense_of(const lam_layer *layer) { return (const lam_dense_layer *)layer->options; }
 
 #define FIELD(kind, member) LAM_FIELD_##kind, offsetof(lam_dense_layer, options.member)

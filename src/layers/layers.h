@@ -9,6 +9,12 @@
 
 extern const lam_layer_type lam_dense_type, lam_flatten_type, lam_activation_type, lam_add_type, lam_concatenate_type;
 
+/* The options of a Dense. */
+typedef struct lam_dense_layer {
+  size_t units;
+  lam_dense_options options;
+} lam_dense_layer;
+
 /* Every layer type, ended by NULL. */
 extern const lam_layer_type *const lam_layer_types[];
 /* The type of a name such as "Dense", or NULL. */
