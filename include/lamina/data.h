@@ -28,8 +28,8 @@ LAM_API lam_dataset *lam_dataset_create(lam_context *context, const lam_array *i
  * "/test" the folder's only pair of files, or else the train part. Pixels stay bytes, scaled by 1/255 (digits: 1/16, their range
  * being 0 to 16) when gathered. Named sets are searched in LAMINA_DATA, ./data, ., the data folder of the installation and where
  * Debian's packages put them (/usr/share/datasets/NAME). "digits" has no test files: "digits/train" and "digits/test" are
- * three quarters and one quarter of its rows after a fixed shuffle.
- * Errors: LAM_IO with the files that are missing, the folders searched and how to get them; LAM_FORMAT. Since 0.1. */
+ * three quarters and one quarter of its rows after a fixed shuffle, and so are the parts of any folder with one pair of its own
+ * name. Errors: LAM_IO with the files that are missing, the folders searched and how to get them; LAM_FORMAT. Since 0.1. */
 LAM_API lam_dataset *lam_dataset_open(lam_context *context, const char *name);
 
 /* The same from four-file style paths: images (IDX, any rank) and labels (IDX, rank 1), each plain or gzip-compressed; `labels`
@@ -67,7 +67,8 @@ LAM_API const lam_array *lam_dataset_input(const lam_dataset *dataset, size_t in
 LAM_API const lam_array *lam_dataset_target(const lam_dataset *dataset, size_t index);
 /* The address of a row's first element, or NULL. Since 0.1. */
 LAM_API const void *lam_dataset_row(const lam_dataset *dataset, const lam_array *array, size_t row);
-/* 1 + the largest label of the first target, where that holds integer labels; otherwise 0. Since 0.1. */
+/* 1 + the largest label of the first target, where that holds integer labels; otherwise 0. Of a part: what the whole has, so that
+ * all parts agree. Since 0.1. */
 LAM_API size_t lam_dataset_classes(const lam_dataset *dataset);
 
 #ifdef __cplusplus
