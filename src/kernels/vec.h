@@ -42,8 +42,13 @@
 #endif
 
 #define LAM_LANES 16
-/* Loops over vectors are fast only where every step of them is inlined; compilers give up on long bodies unless told. */
+/* Loops over vectors are fast only where every step of them is inlined; compilers give up on long bodies unless told. Sanitized
+ * arrays of the portable level would take them minutes a file that way, and need no speed. */
+#if defined(LAM_ISA_PORTABLE) && defined(__SANITIZE_ADDRESS__)
+#define LAM_INLINE static __attribute__((noinline, unused))
+#else
 #define LAM_INLINE static inline __attribute__((always_inline))
+#endif
 /* The name of a kernel at this instruction set: lam_relu_avx2. */
 #define LAM_PASTE_(name, isa) lam_##name##_##isa
 #define LAM_PASTE(name, isa) LAM_PASTE_(name, isa)
