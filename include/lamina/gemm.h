@@ -82,6 +82,27 @@ LAM_API lam_status lam_dense_backward(lam_context *context, float *dx, size_t ld
                                       float *dy, size_t lddy, const float *y, size_t ldy, const float *x, size_t ldx,
                                       const float *w, size_t ldw, lam_activation activation, size_t rows, size_t in, size_t out);
 
+/* ---- linear regression ------------------------------------------------------------------------------------------- */
+
+/* What lam_linear_regression says of the problem. x here has its column means taken away where there is a bias. */
+typedef struct lam_regression {
+  size_t rank;      /* of x: singular values above max(rows, in) * 2^-52 of the largest; below `in`, many w are equally good */
+  double condition; /* the largest singular value of x over the smallest; infinite where rank < in */
+  double loss;      /* mean squared error over rows and outputs, of w and bias as returned */
+} lam_regression;
+
+/* The w and bias for which sum (x w + bias - t)^2 + ridge * sum w^2 is least, x rows x in, w in x out, t rows x out: what a
+ * network of one dense layer learns with mean squared error, without training. The bias, which may be NULL, is not penalised. Of
+ * several equally good w the one with the least sum of squares. Computed in double from the singular values x = U S V^T, as
+ * w = V S/(S^2 + ridge) U^T t. Source: Golub, Van Loan, "Matrix Computations", 4th edition, 2013, sections 5.5 and 6.1.4.
+ * `result` may be NULL. Takes 2 (rows + in) min(rows, in) doubles and more of memory.
+ * Errors: LAM_INVALID_DATA (row and column of what is not finite, or a w beyond the floats), LAM_INVALID_ARGUMENT (a leading
+ * dimension, a ridge that is negative or not finite), LAM_INVALID_SHAPE (no rows, no columns), LAM_UNSUPPORTED in a build without
+ * LAPACKE. Since 0.1. */
+LAM_API lam_status lam_linear_regression(lam_context *context, float *w, size_t ldw, float *bias, const float *x, size_t ldx,
+                                         const float *t, size_t ldt, double ridge, size_t rows, size_t in, size_t out,
+                                         lam_regression *result);
+
 #ifdef __cplusplus
 }
 #endif
