@@ -25,7 +25,7 @@ def read(*path):
 
 def run(program, source):
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([program], cwd=folder, env={**os.environ, "LAMINA_DATA": os.path.join(source, "data")},
+        done = subprocess.run([os.path.abspath(program)], cwd=folder, env={**os.environ, "LAMINA_DATA": os.path.join(source, "data")},
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", timeout=300, check=False)
     if done.returncode != 0:
         raise Wrong(f"exit status {done.returncode}: {done.stderr}")
