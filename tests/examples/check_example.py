@@ -24,9 +24,13 @@ def read(*path):
 
 
 def run(program, source):
+    """What the program prints in a folder that looks like the project's."""
+    environment = {name: value for name, value in os.environ.items() if name != "LAMINA_DATA"}
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([os.path.abspath(program)], cwd=folder, env={**os.environ, "LAMINA_DATA": os.path.join(source, "data")},
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", timeout=300, check=False)
+        for name in ("data", "examples"):
+            os.symlink(os.path.join(source, name), os.path.join(folder, name))
+        done = subprocess.run([os.path.abspath(program)], cwd=folder, env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, encoding="utf-8", timeout=300, check=False)
     if done.returncode != 0:
         raise Wrong(f"exit status {done.returncode}: {done.stderr}")
     return done.stdout
