@@ -179,6 +179,34 @@ LAM_API const float *lam_input_gradient(const lam_trainer *trainer, size_t input
 /* One step of the optimizer with the gradients as they are. Since 0.1. */
 LAM_API lam_status lam_apply_gradients(lam_trainer *trainer);
 
+/* ---- checking gradients ------------------------------------------------------------------------------------------ */
+
+typedef struct lam_gradient_check_options {
+  size_t rows;    /* of the batch, the dataset's first; 0: 32 */
+  size_t samples; /* numbers compared of each weight, drawn at random where it has more; 0: 100 */
+  uint64_t reserved[8];
+} lam_gradient_check_options;
+
+/* What the comparison found. */
+typedef struct lam_gradient_report {
+  size_t rows;                /* that were used: those where a relu or a clip is so near its kink that rounding decides are not */
+  size_t compared;            /* gradients */
+  size_t exceeded;            /* of them, those that deviate by more than rounding allows: 0 where the gradients are right */
+  double absolute, relative;  /* largest deviations; the relative one is to the largest gradient compared of its weight */
+  const char *weight;         /* where a deviation is the largest part of its bound: the weight's name and the place in it; */
+  size_t index;               /* the string lives as long as the model */
+  double gradient, reference; /* there: the library's float and the independent number, */
+  double deviation, bound;    /* how far they are apart, and what the rounding errors of the passes can sum up to */
+} lam_gradient_report;
+
+/* Compares the gradients that a step of fit would use with central differences of the loss, computed by plain loops in double
+ * that share nothing with the kernels. For each gradient compared, `bound` is a first-order bound of its rounding error: the sum
+ * of the absolute values of all its terms, times 2^-24 times the number of roundings that each has been through. The weights and
+ * the optimizer's state stay as they are. Errors: as lam_fit before the first step; LAM_UNSUPPORTED for a layer that has no
+ * reference; LAM_INVALID_DATA where no row is left. Since 0.1. */
+LAM_API lam_status lam_gradient_check(lam_trainer *trainer, const lam_dataset *data, const lam_gradient_check_options *options,
+                                      lam_gradient_report *report);
+
 #ifdef __cplusplus
 }
 #endif
