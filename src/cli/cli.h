@@ -15,7 +15,47 @@
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
 
 /* Which commands take an option. */
-enum { TRAIN = 1 << 0, EVALUATE = 1 << 1 };
+enum {
+  TRAIN = 1 << 0,
+  EVALUATE = 1 << 1,
+  PREDICT = 1 << 2,
+  SUMMARY = 1 << 3,
+  DATA = 1 << 4,
+  FOLD = 1 << 5,
+  GRADCHECK = 1 << 6,
+  EVERY_COMMAND = (1 << 7) - 1
+};
+
+/* ---- options.c: the table of options ---- */
+
+typedef enum option_kind {
+  FLAG,          /* bool; takes no value */
+  TEXT,          /* const char * */
+  OPTIONAL_TEXT, /* const char *; "-" where no value follows */
+  LIST,          /* text_list; may be repeated */
+  SIZE,          /* size_t, at least 1 */
+  SEED,          /* uint64_t */
+  RATE,          /* float above or equal to 0; LAM_ZERO is 0 */
+  FRACTION,      /* double between 0 and 1 */
+  NAMED,         /* an enum with `names`, without the first where that is "none" */
+  SWITCH         /* switch_state; --NAME, --NAME=yes or --NAME=no */
+} option_kind;
+
+typedef enum switch_state { SWITCH_AUTO, SWITCH_YES, SWITCH_NO } switch_state;
+
+typedef struct cli_option {
+  const char *name; /* as it is written, "--epochs" */
+  option_kind kind;
+  size_t offset;        /* in settings */
+  int commands;         /* which take it */
+  int required;         /* which cannot do without it */
+  const char *argument; /* what the help calls its value */
+  const char *help;
+  const char *standard; /* the value where it is not written; NULL: none */
+  lam_names names;
+  bool in_checkpoint; /* a checkpoint says it: not to be repeated with --resume */
+  bool outside;       /* has no place in a file of options */
+} cli_option;
 
 #define MAX_LIST 32
 typedef struct text_list {
@@ -23,18 +63,29 @@ typedef struct text_list {
   size_t count;
 } text_list;
 
-/* Every option's value. Options that were not written keep the value of `default_settings` in options.c. */
+/* An option as it was written. */
+typedef struct written {
+  const cli_option *option;
+  const char *value; /* NULL: a flag */
+} written;
+
+enum { MAX_WRITTEN = 256 };
+
+/* Every option's value. */
 typedef struct settings {
-  const char *data, *data_dir, *model, *layers, *gemm;
-  const char *save, *json; /* json: "-" is standard output */
-  lam_loss loss;           /* LAM_NO_LOSS: not given */
+  const char *data, *data_dir, *only, *model, *layers, *gemm, *resume, *input, *config;
+  const char *save, *json, *output; /* json: "-" is standard output */
+  lam_loss loss;                    /* LAM_NO_LOSS: not given */
   lam_optimizer_type optimizer;
   text_list optimizer_options;
   float learning_rate; /* 0: the optimizer's own */
-  double validation_split;
-  size_t epochs, batch, threads;
+  double validation_split, held_out;
+  size_t epochs, batch, threads, draw, samples;
   uint64_t seed;
-  bool from_logits, no_fusion, quiet, help;
+  switch_state confusion;
+  bool from_logits, no_fusion, quiet, classes, probabilities, dot, help, print_config;
+  written written[MAX_WRITTEN]; /* from the file of options first, then from the command line: a later one wins */
+  size_t written_count;
 } settings;
 
 typedef struct cli_command {
@@ -44,12 +95,36 @@ typedef struct cli_command {
   int (*run)(const settings *options);
 } cli_command;
 
-/* ---- options.c: the command line ---- */
+extern const cli_option cli_options[]; /* ended by one without a name */
+/* Reads a value; prints a sentence and returns EXIT_USAGE where it is wrong. `text` is kept; NULL: a flag without a value. */
+int set_option(const cli_option *option, const char *text, settings *values);
+/* The option of one of these commands with this name, its dashes included, or NULL. */
+const cli_option *find_option(int commands, const char *name, size_t length);
+int unknown_option(int commands, const char *name, size_t length);
+/* The table's entry whose value lies at this place of settings; whether it was written. */
+const cli_option *option_at(size_t offset);
+bool was_written(const settings *options, size_t offset);
+
+/* ---- arguments.c: the command line and files of options ---- */
 
 /* Reads the arguments after the command's name. Prints a sentence and returns EXIT_USAGE where they are wrong. */
 int parse_options(const cli_command *command, int count, char **arguments, settings *options);
-/* Prints a command's help, made from its table. */
+/* Writes a file of options that does the same again. */
+int print_config(const cli_command *command, const settings *options);
+/* Prints the command line that goes on with the checkpoint at options->save. */
+void print_resume_command(FILE *stream, const settings *options);
+
+/* ---- help.c ---- */
+
+/* A command's help, made from the tables; and the page of the manual (troff). */
 void print_command_help(const cli_command *command);
+void print_manual(void);
+
+/* ---- main.c ---- */
+
+extern const cli_command cli_commands[]; /* ended by one without a name */
+extern const char exit_status_text[];
+const cli_command *find_command(const char *name);
 
 /* ---- message.c: sentences on stderr ---- */
 
@@ -57,25 +132,57 @@ void print_command_help(const cli_command *command);
 int wrong_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Sentences begin with the place of a line in a file from now on, "run.ini:3: "; NULL: no longer. */
+void speak_of(const char *file, size_t line);
 /* There is no such name; the nearest ones are. `what` is "command". */
 int unknown_name(const char *what, const char *name, lam_names names);
 /* The library's last failure. */
 int library_failed(const lam_context *context);
 
-/* ---- network.c: a context, data and a model from the options ---- */
+/* ---- network.c: a context, a network and its training from the options ---- */
 
 lam_context *open_context(const settings *options);
 /* Checks --layers before anything is opened. */
 int check_layers(const settings *options);
 /* The sequential network `layers` on rows of `input`'s shape; NULL with the context's sentence. */
 lam_model *build_network(lam_context *context, const char *layers, lam_shape input);
-
-/* A data set's parts; *test becomes NULL where it has none. Prints what fails and returns an exit code. */
-int open_data(lam_context *context, const char *name, lam_dataset **train, lam_dataset **test);
-/* The part that `evaluate` looks at: the test part where there is one. */
-int open_test_data(lam_context *context, const char *name, lam_dataset **data);
+/* The model of --model. */
+int load_model(lam_context *context, const settings *options, lam_model **model);
+/* Loss, optimizer and its numbers from the command line. */
+int read_trainer_options(const settings *options, lam_context *context, lam_trainer_options *trainer);
+/* A trainer for a loaded model: as it was trained, or with the command line's loss. */
+int make_trainer(const settings *options, lam_model *model, lam_trainer **trainer);
 /* `*data` with its labels one-hot where the loss needs dense targets and the output has several nodes. */
 int encode_targets(lam_context *context, const lam_model *model, lam_loss loss, lam_dataset **data);
+
+/* ---- source.c: data from the options ---- */
+
+/* Everything a data set's options are about: --data, --held-out, --only, --seed for the rows held out. */
+typedef struct source {
+  lam_dataset *train, *test; /* test: NULL where there is none */
+} source;
+
+int open_source(lam_context *context, const settings *options, source *opened);
+/* The part that is looked at and not learnt from: the rows held out or the test part, else all. */
+int open_examined(lam_context *context, const settings *options, lam_dataset **data);
+
+/* ---- measure.c: how good a network is ---- */
+
+typedef struct measurement {
+  lam_result result;
+  double binary_accuracy; /* over all outputs, each on its side of 0.5; NaN where the loss is another or has one output */
+  size_t classes;         /* output nodes, or 2 for one; 0: this is not about classes */
+  uint64_t *confusion;    /* classes x classes: label, prediction; in the program's memory until it ends */
+} measurement;
+
+int measure(lam_trainer *trainer, const lam_dataset *data, bool confusion, measurement *measured);
+/* "accuracy 0.8712 ± 0.0034, loss 0.3615 (10000 rows)": the standard error of a share p of n rows is sqrt(p (1 - p) / n). */
+void print_measurement(FILE *stream, const char *label, const measurement *measured);
+void print_confusion(FILE *stream, const measurement *measured);
+double standard_error(lam_result result);
+/* "loss":...,"accuracy":..., and what else there is, without braces. */
+void json_measurement(FILE *file, const measurement *measured);
+void json_confusion(FILE *file, const measurement *measured);
 
 /* ---- output.c: files that the program itself writes ---- */
 
@@ -83,14 +190,19 @@ int encode_targets(lam_context *context, const lam_model *model, lam_loss loss, 
 int check_writable(const char *option, const char *path);
 /* A number, or null where it is not finite. */
 void json_number(FILE *file, double value);
+void json_field(FILE *file, const char *before, const char *name, double value);
 /* Hands `write` a stream; a file at `path` is replaced as a whole or stays as it was. "-" is standard output. */
 int write_file(const char *path, void (*write)(FILE *file, const void *user), const void *user);
-/* "accuracy 0.8712 ± 0.0034, loss 0.3615 (10000 rows)": the standard error of a share p of n rows is sqrt(p (1 - p) / n). */
-void print_result(FILE *stream, const char *label, lam_result result);
-double standard_error(lam_result result);
+/* Memory that lasts until the program ends; ends it with a sentence where there is none. */
+void *program_memory(size_t count, size_t size);
 
 /* ---- the commands ---- */
 int run_train(const settings *options);
 int run_evaluate(const settings *options);
+int run_predict(const settings *options);
+int run_summary(const settings *options);
+int run_data(const settings *options);
+int run_fold(const settings *options);
+int run_gradcheck(const settings *options);
 
 #endif

@@ -4,9 +4,18 @@
  */
 #include "cli/cli.h"
 
+static const char *place_file;
+static size_t place_line;
+
+void speak_of(const char *file, size_t line) {
+  place_file = file;
+  place_line = line;
+}
+
 static void say(const char *format, va_list arguments) {
   fflush(stdout);
   fputs("lamina: ", stderr);
+  if (place_file) fprintf(stderr, "%s:%zu: ", place_file, place_line);
   vfprintf(stderr, format, arguments);
   fputc('\n', stderr);
 }

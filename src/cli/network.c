@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * From options to a context, data and a network.
+ * From options to a context, a network, and how it is trained.
  */
 #include "cli/cli.h"
 #include "layers/layers.h"
+#include "train/trainer.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { LAYER_TEXT = 64 };
 
@@ -14,8 +14,6 @@ typedef struct cli_layer {
   size_t units;
   lam_activation activation;
 } cli_layer;
-
-static const char *const data_names[] = { "fashion-mnist", "mnist", "digits", NULL };
 
 lam_context *open_context(const settings *options) {
   /* The library searches LAMINA_DATA first. */
@@ -68,64 +66,54 @@ lam_model *build_network(lam_context *context, const char *layers, lam_shape inp
   return lam_model_create(&x, 1);
 }
 
-/* ---- data ---- */
-
-static bool is_folder(const char *path) {
-  struct stat entry;
-  return stat(path, &entry) == 0 && S_ISDIR(entry.st_mode);
+int load_model(lam_context *context, const settings *options, lam_model **model) {
+  if (context->unusable) return library_failed(context);
+  *model = lam_model_load(context, options->model);
+  if (*model) return EXIT_OK;
+  return failed("%s", lam_error_message(context)); /* whatever its status: the file is wrong, not the command line */
 }
 
-static bool names_a_part(const char *name) {
-  const char *slash = strrchr(name, '/');
-  return slash && (strcmp(slash, "/train") == 0 || strcmp(slash, "/test") == 0) && !is_folder(name);
+/* ---- how it is trained ---- */
+
+static int read_optimizer_option(lam_context *context, const char *text, lam_optimizer_options *optimizer) {
+  char name[64];
+  const char *equals = strchr(text, '=');
+  size_t length = equals ? (size_t)(equals - text) : 0;
+  if (!length || length >= sizeof name)
+    return wrong_usage("--optimizer-option takes NAME=VALUE, for example momentum=0.9, not \"%s\"", text);
+  memcpy(name, text, length);
+  name[length] = 0;
+  if (strcmp(name, "type") == 0) return wrong_usage("--optimizer-option: the optimizer itself is --optimizer %s", equals + 1);
+  if (lam_field_parse(context, "option of the optimizer", lam_optimizer_fields, optimizer, name, equals + 1))
+    return wrong_usage("--optimizer-option: %s", lam_error_message(context));
+  return EXIT_OK;
 }
 
-static lam_dataset *open_part(lam_context *context, const char *name, const char *part) {
-  char path[4096];
-  int length = (int)strlen(name);
-  while (length > 1 && name[length - 1] == '/') length--;
-  if (snprintf(path, sizeof path, "%.*s/%s", length, name, part) >= (int)sizeof path) {
-    lam_fail(context, LAM_INVALID_ARGUMENT, "--data: the name is longer than %zu characters", sizeof path - 8);
-    return NULL;
+int read_trainer_options(const settings *options, lam_context *context, lam_trainer_options *trainer) {
+  *trainer = (lam_trainer_options){ .loss = options->loss, .from_logits = options->from_logits, .no_fusion = options->no_fusion };
+  trainer->optimizer.type = options->optimizer;
+  trainer->optimizer.learning_rate = options->learning_rate;
+  for (size_t i = 0; i < options->optimizer_options.count; i++) {
+    int code = read_optimizer_option(context, options->optimizer_options.item[i], &trainer->optimizer);
+    if (code) return code;
   }
-  return lam_dataset_open(context, path);
+  return EXIT_OK;
 }
 
-/* A folder may be without a test part: neither of its two files is there. */
-static bool has_test_part(const char *name) {
-  static const char *const files[] = { "t10k-images-idx3-ubyte", "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte",
-                                       "t10k-labels-idx1-ubyte.gz", NULL };
-  if (!is_folder(name)) return true;
-  for (const char *const *file = files; *file; file++) {
-    char path[4096];
-    struct stat entry;
-    if (snprintf(path, sizeof path, "%s/%s", name, *file) < (int)sizeof path && stat(path, &entry) == 0) return true;
+int make_trainer(const settings *options, lam_model *model, lam_trainer **trainer) {
+  lam_context *context = model->object.context;
+  lam_trainer_options how;
+  *trainer = lam_trainer_create(model, NULL);
+  if (!*trainer || lam_trainer_get_options(*trainer, &how)) return library_failed(context);
+  if (options->loss) {
+    how.loss = options->loss;
+    how.from_logits = false;
   }
-  return false;
-}
-
-/* A misspelt name is told by its neighbours; of a known one, the library tells where it looked. */
-static int data_failed(lam_context *context, const char *name) {
-  bool plain = !strchr(name, '/') && lam_name_find(data_names, name) < 0;
-  if (lam_error_status(context) == LAM_IO && plain && !is_folder(name))
-    return unknown_name("data set or folder", name, data_names);
-  return library_failed(context);
-}
-
-int open_data(lam_context *context, const char *name, lam_dataset **train, lam_dataset **test) {
-  *test = NULL;
-  bool part = names_a_part(name);
-  *train = part ? lam_dataset_open(context, name) : open_part(context, name, "train");
-  if (!*train) return data_failed(context, name);
-  if (part || !has_test_part(name)) return EXIT_OK;
-  *test = open_part(context, name, "test");
-  return *test ? EXIT_OK : data_failed(context, name);
-}
-
-int open_test_data(lam_context *context, const char *name, lam_dataset **data) {
-  bool whole = names_a_part(name) || !has_test_part(name);
-  *data = whole ? lam_dataset_open(context, name) : open_part(context, name, "test");
-  return *data ? EXIT_OK : data_failed(context, name);
+  if (options->from_logits) how.from_logits = true;
+  if (options->no_fusion) how.no_fusion = true;
+  if (!how.loss) return wrong_usage("\"%s\" does not say with which loss it was trained; write it: --loss NAME", options->model);
+  if (options->loss || options->from_logits || options->no_fusion) *trainer = lam_trainer_create(model, &how);
+  return *trainer ? EXIT_OK : library_failed(context);
 }
 
 int encode_targets(lam_context *context, const lam_model *model, lam_loss loss, lam_dataset **data) {

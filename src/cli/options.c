@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The table of options. Parsing and --help are made from it.
+ * The table of options. Parsing, files of options, --help and the manual are made from it.
  */
 #include "cli/cli.h"
 #include "layers/layers.h"
@@ -9,61 +9,101 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum option_kind {
-  FLAG,          /* bool; takes no value */
-  TEXT,          /* const char * */
-  OPTIONAL_TEXT, /* const char *; "-" where no value follows */
-  LIST,          /* text_list; may be repeated */
-  SIZE,          /* size_t, at least 1 */
-  SEED,          /* uint64_t */
-  RATE,          /* float above or equal to 0; LAM_ZERO is 0 */
-  FRACTION,      /* double between 0 and 1 */
-  NAMED          /* an enum with `names`, without the first where that is "none" */
-} option_kind;
-
-typedef struct cli_option {
-  const char *name; /* as it is written, "--epochs" */
-  option_kind kind;
-  size_t offset;        /* in settings */
-  int commands;         /* which take it */
-  int required;         /* which cannot do without it */
-  const char *argument; /* what the help calls its value */
-  const char *help;
-  lam_names names;
-} cli_option;
+enum {
+  ON_DATA = TRAIN | EVALUATE | PREDICT | SUMMARY | DATA | GRADCHECK,
+  ON_MODEL = EVALUATE | PREDICT | SUMMARY | FOLD | GRADCHECK
+};
 
 #define AT(field) offsetof(settings, field)
-static const cli_option options[] = {
-  { "--data", TEXT, AT(data), TRAIN | EVALUATE, TRAIN | EVALUATE, "NAME",
-    "fashion-mnist, mnist, digits, or a folder with IDX files", NULL },
-  { "--data-dir", TEXT, AT(data_dir), TRAIN | EVALUATE, 0, "DIR", "where named data sets are looked for first", NULL },
-  { "--model", TEXT, AT(model), EVALUATE, EVALUATE, "FILE", "the saved model", NULL },
-  { "--layers", TEXT, AT(layers), TRAIN, TRAIN, "LIST", "dense layers as units:activation, for example 256:relu,15:softmax",
-    NULL },
-  { "--loss", NAMED, AT(loss), TRAIN | EVALUATE, TRAIN, "NAME", "the loss (evaluate: instead of the model's own)",
-    lam_loss_names },
-  { "--from-logits", FLAG, AT(from_logits), TRAIN | EVALUATE, 0, NULL, "the last layer gives logits, not probabilities", NULL },
-  { "--optimizer", NAMED, AT(optimizer), TRAIN, 0, "NAME", "the optimizer (rmsprop)", lam_optimizer_names },
-  { "--learning-rate", RATE, AT(learning_rate), TRAIN, 0, "RATE", "its learning rate (0.001; sgd 0.01)", NULL },
+const cli_option cli_options[] = {
+  { "--data", TEXT, AT(data), ON_DATA, EVALUATE | PREDICT | DATA | GRADCHECK | TRAIN, "NAME",
+    "fashion-mnist, mnist, digits, a folder with IDX files, or one of its parts (mnist/test)", NULL, NULL, false, false },
+  { "--data-dir", TEXT, AT(data_dir), ON_DATA, 0, "DIR", "where named data sets are looked for first", NULL, NULL, false, false },
+  { "--only", TEXT, AT(only), ON_DATA, 0, "CLASSES", "only the rows of these classes, which become 0, 1, ...: --only 0,1", NULL,
+    NULL, false, false },
+  { "--held-out", FRACTION, AT(held_out), ON_DATA, 0, "FRACTION",
+    "the test part is this share of all rows, drawn by --seed, of each class alike", NULL, NULL, false, false },
+  { "--model", TEXT, AT(model), ON_MODEL, EVALUATE | PREDICT | FOLD, "FILE", "the saved model", NULL, NULL, false, false },
+  { "--layers", TEXT, AT(layers), TRAIN | SUMMARY | GRADCHECK, 0, "LIST",
+    "dense layers as units:activation, for example 256:relu,15:softmax", NULL, NULL, true, false },
+  { "--input", TEXT, AT(input), SUMMARY, 0, "SHAPE", "the shape of a row where no data say it, for example 28x28", NULL, NULL,
+    false, false },
+  { "--loss", NAMED, AT(loss), TRAIN | EVALUATE | GRADCHECK, 0, "NAME", "the loss; of a saved model, instead of its own", NULL,
+    lam_loss_names, true, false },
+  { "--from-logits", FLAG, AT(from_logits), TRAIN | EVALUATE | GRADCHECK, 0, NULL,
+    "the last layer gives logits, not probabilities", NULL, NULL, true, false },
+  { "--optimizer", NAMED, AT(optimizer), TRAIN, 0, "NAME", "the optimizer", "rmsprop", lam_optimizer_names, true, false },
+  { "--learning-rate", RATE, AT(learning_rate), TRAIN, 0, "RATE", "its learning rate (0.001; sgd 0.01)", NULL, NULL, true,
+    false },
   { "--optimizer-option", LIST, AT(optimizer_options), TRAIN, 0, "NAME=VALUE",
-    "another of its numbers, such as momentum=0.9 or epsilon_outside=1; may be repeated", NULL },
-  { "--epochs", SIZE, AT(epochs), TRAIN, 0, "N", "passes over the data (1)", NULL },
-  { "--batch", SIZE, AT(batch), TRAIN, 0, "N", "rows of a step (32)", NULL },
+    "another of its numbers, such as momentum=0.9 or epsilon_outside=1; may be repeated", NULL, NULL, true, false },
+  { "--epochs", SIZE, AT(epochs), TRAIN, 0, "N", "passes over the data; with --resume, how many it shall be in all", "1", NULL,
+    false, false },
+  { "--batch", SIZE, AT(batch), TRAIN | GRADCHECK, 0, "N", "rows of a step", "32", NULL, false, false },
   { "--validation-split", FRACTION, AT(validation_split), TRAIN, 0, "FRACTION", "the last rows held out and evaluated each epoch",
-    NULL },
-  { "--seed", SEED, AT(seed), TRAIN, 0, "N", "of initial weights and shuffling (0); the same seed gives the same run", NULL },
-  { "--save", TEXT, AT(save), TRAIN, 0, "FILE", "where the trained model goes (.safetensors)", NULL },
-  { "--json", OPTIONAL_TEXT, AT(json), TRAIN | EVALUATE, 0, "[FILE]", "the numbers as JSON, to a file or standard output", NULL },
-  { "--quiet", FLAG, AT(quiet), TRAIN, 0, NULL, "print nothing while it runs", NULL },
-  { "--gemm", TEXT, AT(gemm), TRAIN | EVALUATE, 0, "NAME", "the backend of matrix products: openblas, native", NULL },
-  { "--threads", SIZE, AT(threads), TRAIN | EVALUATE, 0, "N", "worker threads (1)", NULL },
-  { "--no-fusion", FLAG, AT(no_fusion), TRAIN, 0, NULL, "compute softmax or sigmoid apart from its loss, to see the difference",
-    NULL },
-  { "--help", FLAG, AT(help), TRAIN | EVALUATE, 0, NULL, "this text", NULL },
+    NULL, NULL, false, false },
+  { "--seed", SEED, AT(seed), ON_DATA, 0, "N", "of weights, shuffling and --held-out; the same seed gives the same run", "0",
+    NULL, false, false },
+  { "--save", TEXT, AT(save), TRAIN | FOLD, FOLD, "FILE", "where the model goes (.safetensors)", NULL, NULL, false, false },
+  { "--resume", TEXT, AT(resume), TRAIN, 0, "FILE",
+    "go on with the training that Ctrl-C left in this file, and save there where --save names no other", NULL, NULL, true, true },
+  { "--confusion", SWITCH, AT(confusion), EVALUATE, 0, NULL,
+    "the confusion matrix, with precision and recall: yes, no; else where there are at most 20 classes", NULL, NULL, false,
+    false },
+  { "--classes", FLAG, AT(classes), PREDICT, 0, NULL, "the class of each row", NULL, NULL, false, false },
+  { "--probabilities", FLAG, AT(probabilities), PREDICT, 0, NULL, "probabilities, also of a network that was trained from logits",
+    NULL, NULL, false, false },
+  { "--output", TEXT, AT(output), PREDICT | SUMMARY, 0, "FILE", "where the output goes, instead of to standard output", NULL,
+    NULL, false, false },
+  { "--dot", FLAG, AT(dot), SUMMARY, 0, NULL, "the network as a graph in the language of Graphviz", NULL, NULL, false, false },
+  { "--draw", SIZE, AT(draw), DATA, 0, "N", "draw the first N pictures", NULL, NULL, false, false },
+  { "--samples", SIZE, AT(samples), GRADCHECK, 0, "N", "numbers compared of each weight tensor", "100", NULL, false, false },
+  { "--json", OPTIONAL_TEXT, AT(json), TRAIN | EVALUATE | GRADCHECK, 0, "[FILE]",
+    "the numbers as JSON, to a file or standard output", NULL, NULL, false, false },
+  { "--quiet", FLAG, AT(quiet), TRAIN, 0, NULL, "print nothing while it runs", NULL, NULL, false, false },
+  { "--gemm", TEXT, AT(gemm), TRAIN | EVALUATE | PREDICT | GRADCHECK, 0, "NAME",
+    "the backend of matrix products: openblas, native", NULL, NULL, false, false },
+  { "--threads", SIZE, AT(threads), TRAIN | EVALUATE | PREDICT | GRADCHECK, 0, "N", "worker threads", "1", NULL, false, false },
+  { "--no-fusion", FLAG, AT(no_fusion), TRAIN | GRADCHECK, 0, NULL,
+    "compute softmax or sigmoid apart from its loss, to see the difference", NULL, NULL, true, false },
+  { "--config", TEXT, AT(config), EVERY_COMMAND, 0, "FILE", "take options from this file; the command line wins", NULL, NULL,
+    false, true },
+  { "--print-config", FLAG, AT(print_config), EVERY_COMMAND, 0, NULL, "print the options as such a file, and do nothing else",
+    NULL, NULL, false, true },
+  { "--help", FLAG, AT(help), EVERY_COMMAND, 0, NULL, "this text", NULL, NULL, false, true },
+  { NULL, FLAG, 0, 0, 0, NULL, NULL, NULL, NULL, false, false },
 };
-enum { OPTIONS = sizeof options / sizeof *options };
+#undef AT
 
-static const settings default_settings = { .epochs = 1, .batch = 32, .threads = 1 };
+/* ---- finding ---- */
+
+const cli_option *find_option(int commands, const char *name, size_t length) {
+  for (const cli_option *option = cli_options; option->name; option++)
+    if ((option->commands & commands) && strlen(option->name) == length && memcmp(option->name, name, length) == 0) return option;
+  return NULL;
+}
+
+int unknown_option(int commands, const char *name, size_t length) {
+  const char *names[sizeof cli_options / sizeof *cli_options] = { 0 };
+  size_t count = 0;
+  char said[64] = { 0 };
+  for (const cli_option *option = cli_options; option->name; option++)
+    if (option->commands & commands) names[count++] = option->name;
+  memcpy(said, name, length < sizeof said - 1 ? length : sizeof said - 1);
+  return unknown_name("option", said, names);
+}
+
+const cli_option *option_at(size_t offset) {
+  const cli_option *option = cli_options;
+  while (option->name && option->offset != offset) option++;
+  return option;
+}
+
+bool was_written(const settings *options, size_t offset) {
+  for (size_t i = 0; i < options->written_count; i++)
+    if (options->written[i].option->offset == offset) return true;
+  return false;
+}
 
 /* ---- values ---- */
 
@@ -119,10 +159,22 @@ static int set_real(const cli_option *option, const char *text, void *field) {
   return EXIT_OK;
 }
 
-static int set_value(const cli_option *option, const char *text, settings *values) {
+/* A file of options can say no to what another part of it, or the command line before, said yes to. */
+static int set_flag(const cli_option *option, const char *text, void *field) {
+  bool yes = !text || strcmp(text, "yes") == 0, no = text && strcmp(text, "no") == 0;
+  if (!yes && !no) return wrong_usage("%s is yes or no, not \"%s\"; %s alone is yes", option->name, text, option->name);
+  if (option->kind == FLAG)
+    *(bool *)field = yes;
+  else
+    *(switch_state *)field = yes ? SWITCH_YES : SWITCH_NO;
+  return EXIT_OK;
+}
+
+int set_option(const cli_option *option, const char *text, settings *values) {
   void *field = (char *)values + option->offset;
   switch (option->kind) {
-  case FLAG: return *(bool *)field = true, EXIT_OK;
+  case FLAG:
+  case SWITCH: return set_flag(option, text, field);
   case TEXT:
   case OPTIONAL_TEXT:
     if (!*text) return wrong_usage("%s needs %s, and what is written is empty", option->name, option->argument);
@@ -135,74 +187,4 @@ static int set_value(const cli_option *option, const char *text, settings *value
   case NAMED: return set_name(option, text, field);
   }
   return EXIT_FAILED;
-}
-
-/* ---- the command line ---- */
-
-static const cli_option *find_option(const cli_command *command, const char *name, size_t length) {
-  for (size_t i = 0; i < OPTIONS; i++) {
-    const cli_option *option = &options[i];
-    if ((option->commands & command->bit) && strlen(option->name) == length && memcmp(option->name, name, length) == 0)
-      return option;
-  }
-  return NULL;
-}
-
-static int unknown_option(const cli_command *command, const char *name, size_t length) {
-  const char *names[OPTIONS + 1] = { 0 };
-  size_t count = 0;
-  char written[64] = { 0 };
-  for (size_t i = 0; i < OPTIONS; i++)
-    if (options[i].commands & command->bit) names[count++] = options[i].name;
-  memcpy(written, name, length < sizeof written - 1 ? length : sizeof written - 1);
-  return unknown_name("option", written, names);
-}
-
-static int check_required(const cli_command *command, const bool *given) {
-  for (size_t i = 0; i < OPTIONS; i++)
-    if ((options[i].required & command->bit) && !given[i])
-      return wrong_usage("`lamina %s` needs %s %s: %s", command->name, options[i].name, options[i].argument, options[i].help);
-  return EXIT_OK;
-}
-
-int parse_options(const cli_command *command, int count, char **arguments, settings *values) {
-  bool given[OPTIONS] = { 0 };
-  *values = default_settings;
-  for (int i = 0; i < count; i++) {
-    const char *text = arguments[i];
-    if (strcmp(text, "-h") == 0) text = "--help";
-    if (strncmp(text, "--", 2) != 0 || !text[2])
-      return wrong_usage("\"%s\" is not an option; options are written --name VALUE (see lamina %s --help)", text, command->name);
-    const char *equals = strchr(text, '=');
-    size_t length = equals ? (size_t)(equals - text) : strlen(text);
-    const cli_option *option = find_option(command, text, length);
-    if (!option) return unknown_option(command, text, length);
-    const char *value = equals ? equals + 1 : NULL;
-    if (option->kind == FLAG && value) return wrong_usage("%s takes no value; write it without \"=%s\"", option->name, value);
-    bool follows = i + 1 < count && strncmp(arguments[i + 1], "--", 2) != 0;
-    if (option->kind != FLAG && !value) value = follows ? arguments[++i] : option->kind == OPTIONAL_TEXT ? "-" : NULL;
-    if (option->kind != FLAG && !value)
-      return wrong_usage("%s needs a value: %s %s", option->name, option->name, option->argument);
-    int code = set_value(option, value, values);
-    if (code) return code;
-    given[option - options] = true;
-  }
-  return values->help ? EXIT_OK : check_required(command, given);
-}
-
-static void print_option(const cli_option *option) {
-  char left[64];
-  snprintf(left, sizeof left, "%s%s%s", option->name, option->argument ? " " : "", option->argument ? option->argument : "");
-  printf("  %-30s %s\n", left, option->help);
-  if (!option->names) return;
-  printf("  %-30s ", "");
-  for (lam_names name = option->names; *name; name++)
-    if (strcmp(*name, "none") != 0) printf("%s%s", *name, name[1] ? ", " : "\n");
-}
-
-void print_command_help(const cli_command *command) {
-  printf("Usage: lamina %s %s\n\n%s\n\nOptions:\n", command->name, command->usage, command->description);
-  for (size_t i = 0; i < OPTIONS; i++)
-    if (options[i].commands & command->bit) print_option(&options[i]);
-  printf("\nExamples:\n%s", command->examples);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the program itself writes: results as text, and files that are replaced as a whole or stay as they were.
+ * What the program itself writes: numbers of JSON, and files that are replaced as a whole or stay as they were.
  */
 #include "cli/cli.h"
 #include <errno.h>
@@ -73,10 +73,21 @@ int write_file(const char *path, void (*write)(FILE *file, const void *user), co
   return failed("\"%s\" could not be written: %s; what was there stays", path, strerror(reason));
 }
 
-double standard_error(lam_result result) { return sqrt(result.accuracy * (1 - result.accuracy) / (double)result.rows); }
+void json_field(FILE *file, const char *before, const char *name, double value) {
+  fprintf(file, "%s\"%s\":", before, name);
+  json_number(file, value);
+}
 
-void print_result(FILE *stream, const char *label, lam_result result) {
-  fputs(label, stream);
-  if (!isnan(result.accuracy)) fprintf(stream, "accuracy %.4f \u00b1 %.4f, ", result.accuracy, standard_error(result));
-  fprintf(stream, "loss %.4f (%llu rows)\n", result.loss, (unsigned long long)result.rows);
+/* Kept in a list, so that it is not lost from sight. */
+void *program_memory(size_t count, size_t size) {
+  typedef struct block {
+    struct block *next;
+    _Alignas(16) unsigned char bytes[];
+  } block;
+  static block *blocks;
+  block *memory = size && count <= (SIZE_MAX - sizeof *memory) / size ? calloc(1, sizeof *memory + count * size) : NULL;
+  if (!memory) exit(failed("out of memory"));
+  memory->next = blocks;
+  blocks = memory;
+  return memory->bytes;
 }

@@ -3,25 +3,27 @@
  * `lamina train`.
  *
  * Whatever can be wrong is found before the first step: the command line, the files to be written, the data. A signal ends the
- * training after the step that runs; what is saved then is a checkpoint, which every command opens as a model.
+ * training after the step that runs; what is saved then is a checkpoint, which every command opens as a model, and with which
+ * --resume goes on.
  */
 #include "cli/cli.h"
 #include "cli/progress.h"
-#include "layers/layers.h"
+#include "graph/model.h"
 #include "train/trainer.h"
-#include <math.h>
 #include <signal.h>
 #include <string.h>
 
 typedef struct training {
   const settings *options;
   lam_context *context;
-  lam_dataset *train, *test;
+  const char *path; /* where it is saved; NULL: nowhere */
+  source data;
   lam_model *model;
   lam_trainer *trainer;
   progress shown;
   size_t epoch, step, steps; /* where the training is */
-  lam_result result;         /* on the test part; rows 0: there is none */
+  bool stopped;              /* before it was done */
+  measurement result;        /* on the test part; rows 0: there is none */
 } training;
 
 /* ---- signals ---- */
@@ -39,56 +41,116 @@ static void watch_signals(void) {
 
 /* ---- before ---- */
 
-static int check_options(const settings *options) {
-  int code = check_layers(options);
-  if (!code && options->save && strcmp(options->save, "-") == 0) code = wrong_usage("--save takes the name of a file, not \"-\"");
-  if (!code && options->save && options->json && strcmp(options->save, options->json) == 0)
-    code = wrong_usage("--save and --json both write \"%s\"; write two names", options->save);
-  if (!code && options->save) code = check_writable("--save", options->save);
+static int check_needed(const settings *options) {
+  const cli_option *layers = option_at(offsetof(settings, layers)), *loss = option_at(offsetof(settings, loss));
+  const cli_option *missing = options->resume ? NULL : !options->layers ? layers : !options->loss ? loss : NULL;
+  if (!missing) return EXIT_OK;
+  return wrong_usage("`lamina train` needs %s %s: %s", missing->name, missing->argument, missing->help);
+}
+
+static int check_options(const settings *options, const char *path) {
+  int code = check_needed(options);
+  if (!code) code = check_layers(options);
+  if (!code && path && strcmp(path, "-") == 0) code = wrong_usage("--save takes the name of a file, not \"-\"");
+  if (!code && path && options->json && strcmp(path, options->json) == 0)
+    code = wrong_usage("%s and --json both write \"%s\"; write two names", options->save ? "--save" : "--resume", path);
+  if (!code && path) code = check_writable(options->save ? "--save" : "--resume", path);
   if (!code && options->json) code = check_writable("--json", options->json);
   return code;
 }
 
-static int read_optimizer_option(lam_context *context, const char *text, lam_optimizer_options *optimizer) {
-  char name[64];
-  const char *equals = strchr(text, '=');
-  size_t length = equals ? (size_t)(equals - text) : 0;
-  if (!length || length >= sizeof name)
-    return wrong_usage("--optimizer-option takes NAME=VALUE, for example momentum=0.9, not \"%s\"", text);
-  memcpy(name, text, length);
-  name[length] = 0;
-  if (strcmp(name, "type") == 0) return wrong_usage("--optimizer-option: the optimizer itself is --optimizer %s", equals + 1);
-  if (lam_field_parse(context, "option of the optimizer", lam_optimizer_fields, optimizer, name, equals + 1))
-    return wrong_usage("--optimizer-option: %s", lam_error_message(context));
+static int build(training *run) {
+  const settings *options = run->options;
+  lam_trainer_options how;
+  int code = read_trainer_options(options, run->context, &how);
+  if (!code) code = open_source(run->context, options, &run->data);
+  if (code) return code;
+  run->model = build_network(run->context, options->layers, lam_dataset_input(run->data.train, 0)->shape);
+  run->trainer = run->model ? lam_trainer_create(run->model, &how) : NULL;
+  return run->trainer ? EXIT_OK : library_failed(run->context);
+}
+
+/* ---- going on ---- */
+
+/* The same layers in the same order, with the same weights and activations. */
+static bool same_network(const lam_model *a, const lam_model *b) {
+  bool same = a->node_count == b->node_count && a->weight_count == b->weight_count;
+  for (size_t i = 0; same && i < a->node_count; i++)
+    same = a->nodes[i].layer->type == b->nodes[i].layer->type && a->nodes[i].width == b->nodes[i].width &&
+           lam_layer_activation(a->nodes[i].layer) == lam_layer_activation(b->nodes[i].layer);
+  for (size_t i = 0; same && i < a->weight_count; i++) same = a->weights[i].count == b->weights[i].count;
+  return same;
+}
+
+/* The name of the first field of a table in which two structs differ, or NULL. */
+static const char *difference(const lam_field *fields, const void *a, const void *b) {
+  static const size_t sizes[] = {
+    [LAM_FIELD_FLOAT] = sizeof(float), [LAM_FIELD_SIZE] = sizeof(size_t),     [LAM_FIELD_SEED] = sizeof(uint64_t),
+    [LAM_FIELD_FLAG] = sizeof(bool),   [LAM_FIELD_SHAPE] = sizeof(lam_shape), [LAM_FIELD_ENUM] = sizeof(int)
+  };
+  for (; fields->name; fields++)
+    if (memcmp((const char *)a + fields->offset, (const char *)b + fields->offset, sizes[fields->kind]) != 0) return fields->name;
+  return NULL;
+}
+
+/* What the checkpoint says may be said again, as a file of options does; what is said must then be the same. */
+static int check_agreement(const training *run) {
+  const settings *options = run->options;
+  const char *file = options->resume, *differs = NULL;
+  lam_trainer_options how, was;
+  int code = read_trainer_options(options, run->context, &how);
+  if (code) return code;
+  if (options->layers) {
+    lam_model *model = build_network(run->context, options->layers, lam_model_input_shape(run->model, 0));
+    if (!model) return library_failed(run->context);
+    if (!same_network(model, run->model))
+      return wrong_usage("--layers is not the network that is in \"%s\"; leave it out, --resume takes the file's", file);
+  }
+  lam_trainer_options trained = run->model->training;
+  lam_trainer *said = lam_trainer_create(run->model, &how);
+  if (!said || lam_trainer_get_options(said, &how) || lam_trainer_get_options(run->trainer, &was))
+    return library_failed(run->context);
+  run->model->training = trained; /* creating a trainer has written its options there */
+  if (options->loss) differs = difference(lam_trainer_fields, &how, &was);
+  bool optimizer =
+      was_written(options, offsetof(settings, optimizer)) || options->learning_rate > 0 || options->optimizer_options.count;
+  if (!differs && optimizer) differs = difference(lam_optimizer_fields, &how.optimizer, &was.optimizer);
+  if (differs)
+    return wrong_usage("the %s is not that of the training in \"%s\"; leave such options out, --resume takes the file's",
+                       strcmp(differs, "type") == 0 ? "optimizer" : differs, file);
   return EXIT_OK;
 }
 
-/* The command line as the trainer takes it. */
-static int read_trainer_options(const settings *options, lam_context *context, lam_trainer_options *trainer) {
-  *trainer = (lam_trainer_options){ .loss = options->loss, .from_logits = options->from_logits, .no_fusion = options->no_fusion };
-  trainer->optimizer.type = options->optimizer;
-  trainer->optimizer.learning_rate = options->learning_rate;
-  for (size_t i = 0; i < options->optimizer_options.count; i++) {
-    int code = read_optimizer_option(context, options->optimizer_options.item[i], &trainer->optimizer);
-    if (code) return code;
+static int load(training *run) {
+  const settings *options = run->options;
+  run->trainer = lam_trainer_load(run->context, options->resume);
+  if (!run->trainer) {
+    lam_model *model = lam_error_status(run->context) == LAM_FORMAT ? lam_model_load(run->context, options->resume) : NULL;
+    return model ? failed("--resume: \"%s\" is a model whose training was done; only one that Ctrl-C ended can go on",
+                          options->resume)
+                 : failed("%s", lam_error_message(run->context));
   }
-  return EXIT_OK;
+  run->model = lam_trainer_model(run->trainer);
+  size_t done;
+  lam_trainer_history(run->trainer, &done);
+  if (options->epochs <= done)
+    return wrong_usage("--epochs %zu: as many are done in \"%s\" already; write how many it shall be in all, at least %zu",
+                       options->epochs, options->resume, done + 1);
+  int code = check_agreement(run);
+  if (code) return code;
+  settings again = *options; /* the rows held out are those of the first time */
+  if (!was_written(options, offsetof(settings, seed))) again.seed = run->trainer->seed;
+  return open_source(run->context, &again, &run->data);
 }
 
 static int prepare(training *run) {
-  const settings *options = run->options;
-  run->context = open_context(options);
+  run->context = open_context(run->options);
   if (lam_error_status(run->context)) return library_failed(run->context);
   lam_trainer_options how;
-  int code = read_trainer_options(options, run->context, &how);
-  if (!code) code = open_data(run->context, options->data, &run->train, &run->test);
-  if (code) return code;
-  run->model = build_network(run->context, options->layers, lam_dataset_input(run->train, 0)->shape);
-  if (!run->model) return library_failed(run->context);
-  run->trainer = lam_trainer_create(run->model, &how);
-  if (!run->trainer) return library_failed(run->context);
-  code = encode_targets(run->context, run->model, options->loss, &run->train);
-  if (!code) code = encode_targets(run->context, run->model, options->loss, &run->test);
+  int code = run->options->resume ? load(run) : build(run);
+  if (!code && lam_trainer_get_options(run->trainer, &how)) code = library_failed(run->context);
+  if (!code) code = encode_targets(run->context, run->model, how.loss, &run->data.train);
+  if (!code) code = encode_targets(run->context, run->model, how.loss, &run->data.test);
   return code;
 }
 
@@ -109,32 +171,31 @@ static int fit(training *run) {
                           .batch_size = options->batch,
                           .validation_split = options->validation_split,
                           .callback = tell,
-                          .user = run };
+                          .user = run,
+                          .resume = options->resume != NULL };
   watch_signals();
-  lam_status status = lam_fit(run->trainer, run->train, &how);
+  lam_status status = lam_fit(run->trainer, run->data.train, &how);
   progress_end(&run->shown);
+  size_t done;
+  lam_trainer_history(run->trainer, &done);
+  run->stopped = lam_trainer_stopped(run->trainer) && done < options->epochs;
   return status ? library_failed(run->context) : EXIT_OK;
 }
 
 /* ---- after ---- */
 
 static int save(training *run) {
-  const char *path = run->options->save;
+  const char *path = run->path;
   if (!path) return EXIT_OK;
-  lam_status status = caught ? lam_trainer_save(run->trainer, path) : lam_model_save(run->model, path);
+  lam_status status = run->stopped ? lam_trainer_save(run->trainer, path) : lam_model_save(run->model, path);
   return status ? library_failed(run->context) : EXIT_OK;
 }
 
 static int evaluate(training *run) {
-  if (!run->test) return EXIT_OK;
-  if (lam_evaluate(run->trainer, run->test, &run->result)) return library_failed(run->context);
-  if (run->shown.stream) print_result(run->shown.stream, "Test: ", run->result);
-  return EXIT_OK;
-}
-
-static void json_field(FILE *file, const char *before, const char *name, double value) {
-  fprintf(file, "%s\"%s\":", before, name);
-  json_number(file, value);
+  if (!run->data.test) return EXIT_OK;
+  int code = measure(run->trainer, run->data.test, false, &run->result);
+  if (!code && run->shown.stream) print_measurement(run->shown.stream, "Test: ", &run->result);
+  return code;
 }
 
 /* {"epochs":[{"loss","accuracy","val_loss","val_accuracy","seconds"}],"test":{"loss","accuracy"}}; null: there is none. */
@@ -152,9 +213,9 @@ static void write_json(FILE *file, const void *user) {
     fputc('}', file);
   }
   fputs("],\"test\":", file);
-  if (run->result.rows) {
-    json_field(file, "{", "loss", run->result.loss);
-    json_field(file, ",", "accuracy", run->result.accuracy);
+  if (run->result.result.rows) {
+    fputc('{', file);
+    json_measurement(file, &run->result);
     fputs("}}\n", file);
   } else
     fputs("null}\n", file);
@@ -162,9 +223,16 @@ static void write_json(FILE *file, const void *user) {
 
 /* Ends as a program ended by this signal would, for scripts that look. */
 static int interrupted(const training *run) {
-  const char *path = run->options->save;
-  warn("stopped in epoch %zu of %zu after step %zu of %zu; %s%s", run->epoch + 1, run->options->epochs, run->step, run->steps,
-       path ? "saved as " : "nothing is saved without --save FILE", path ? path : "");
+  char place[96];
+  snprintf(place, sizeof place, "stopped in epoch %zu of %zu after step %zu of %zu", run->epoch + 1, run->options->epochs,
+           run->step, run->steps);
+  if (!run->path) {
+    warn("%s; nothing is saved without --save FILE", place);
+  } else {
+    warn("%s; saved as %s; to go on:", place, run->path);
+    print_resume_command(stderr, run->options);
+    fputc('\n', stderr);
+  }
   return EXIT_SIGNAL + (int)caught;
 }
 
@@ -172,17 +240,17 @@ static int train(training *run) {
   int code = prepare(run);
   if (!code) code = fit(run);
   if (!code) code = save(run);
-  if (!code && !caught) code = evaluate(run);
+  if (!code && !run->stopped) code = evaluate(run);
   if (!code && run->options->json) code = write_file(run->options->json, write_json, run);
-  if (!code && caught) code = interrupted(run);
+  if (!code && run->stopped) code = interrupted(run);
   return code;
 }
 
 int run_train(const settings *options) {
-  int code = check_options(options);
-  if (code) return code;
   bool json_on_stdout = options->json && strcmp(options->json, "-") == 0;
-  training run = { .options = options };
+  training run = { .options = options, .path = options->save ? options->save : options->resume };
+  int code = check_options(options, run.path);
+  if (code) return code;
   run.shown = progress_on(options->quiet ? NULL : json_on_stdout ? stderr : stdout);
   code = train(&run);
   lam_context_destroy(run.context);
