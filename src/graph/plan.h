@@ -92,6 +92,8 @@ struct lam_plan {
 lam_plan *lam_plan_create(lam_model *model, const lam_plan_options *options);
 void lam_plan_destroy(lam_plan *plan); /* NULL is allowed */
 
+/* Runs the operations [first, end): one at a time, for profiles. */
+void lam_plan_run(const lam_plan *plan, const lam_step *step, size_t first, size_t end);
 /* Runs the forward operations (and losses), or the rest. */
 void lam_plan_forward(const lam_plan *plan, const lam_step *step);
 void lam_plan_finish(const lam_plan *plan, const lam_step *step);

@@ -16,7 +16,7 @@ static void run_units(void *argument, size_t begin, size_t end) {
   call->operation->run(call->operation, call->plan, call->step, begin, end);
 }
 
-static void run_operations(const lam_plan *plan, const lam_step *step, size_t first, size_t end) {
+void lam_plan_run(const lam_plan *plan, const lam_step *step, size_t first, size_t end) {
   lam_pool *pool = plan->options.inference && (plan->gemm->sgemm == NULL) ? NULL : plan->context->pool;
   for (size_t i = first; i < end; i++) {
     const lam_operation *operation = &plan->operations[i];
@@ -30,10 +30,10 @@ static void run_operations(const lam_plan *plan, const lam_step *step, size_t fi
   }
 }
 
-void lam_plan_forward(const lam_plan *plan, const lam_step *step) { run_operations(plan, step, 0, plan->forward_count); }
+void lam_plan_forward(const lam_plan *plan, const lam_step *step) { lam_plan_run(plan, step, 0, plan->forward_count); }
 
 void lam_plan_finish(const lam_plan *plan, const lam_step *step) {
-  run_operations(plan, step, plan->forward_count, plan->operation_count);
+  lam_plan_run(plan, step, plan->forward_count, plan->operation_count);
 }
 
 double lam_plan_loss(const lam_plan *plan, const lam_step *step) {

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lamina-bench limit: fused multiply-adds a second by instruction set, bandwidth by level of the memory, and what both allow for
+ * a training step.
+ */
+#include "bench/bench.h"
+#include "bench/clock.h"
+#include "bench/pattern.h"
+#include "bench/training.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the instances ------------------------------------------------------------------------------------------------- */
+
+#ifdef LAM_HAVE_AVX512
+extern const pattern_table lam_pattern_avx512;
+#else
+#define lam_pattern_avx512 (*(const pattern_table *)NULL)
+#endif
+#ifdef LAM_HAVE_AVX2
+extern const pattern_table lam_pattern_avx2;
+#else
+#define lam_pattern_avx2 (*(const pattern_table *)NULL)
+#endif
+#ifdef LAM_HAVE_NEON
+extern const pattern_table lam_pattern_neon;
+#else
+#define lam_pattern_neon (*(const pattern_table *)NULL)
+#endif
+extern const pattern_table lam_pattern_portable;
+
+const pattern_table *pattern_at(const char *isa) {
+#define LAM_X(name)                                                                                                              \
+  if (strcmp(isa, #name) == 0) return lam_kernels_at(isa) ? &lam_pattern_##name : NULL;
+  LAM_ISA_LIST(LAM_X)
+#undef LAM_X
+  return NULL;
+}
+
+double pattern_fma_count(const char *isa) {
+  return 16.0 * FMA_REPEAT * (strcmp(isa, "avx512") == 0 ? FMA_CHAINS_ONE_REGISTER : FMA_CHAINS);
+}
+
+/* ---- one measurement ----------------------------------------------------------------------------------------------- */
+
+typedef struct stream {
+  const pattern_table *table;
+  float *memory;
+  size_t count; /* floats */
+} stream;
+
+static volatile float sink;
+
+static void run_fma(void *user) {
+  const stream *s = user;
+  sink = s->table->fma(100);
+}
+static void run_read(void *user) {
+  const stream *s = user;
+  sink = s->table->read(s->memory, s->count);
+}
+static void run_update(void *user) {
+  const stream *s = user;
+  s->table->update(s->memory, s->count, 0.5f);
+}
+static timing time_fma(void *user, size_t times) { return time_runs(run_fma, user, times); }
+static timing time_read(void *user, size_t times) { return time_runs(run_read, user, times); }
+static timing time_update(void *user, size_t times) { return time_runs(run_update, user, times); }
+
+double peak_gflops(const char *isa) {
+  stream s = { .table = pattern_at(isa) };
+  if (!s.table) return 0;
+  contender c = { .name = isa, .time = time_fma, .user = &s };
+  if (!rounds_run(&c, 1, 0, 5, 0.1)) return 0;
+  /* A peak is what was reached: the fastest round. */
+  return 2 * 100 * pattern_fma_count(isa) / stats_quantile(c.seconds, 5, 0) * 1e-9;
+}
+
+/* ---- arithmetic ---------------------------------------------------------------------------------------------------- */
+
+static int report_peaks(const settings *options, report *to) {
+  stream streams[8];
+  contender contenders[8];
+  size_t count = 0;
+#define LAM_X(name) #name,
+  static const char *const isas[] = { LAM_ISA_LIST(LAM_X) NULL };
+#undef LAM_X
+  for (const char *const *isa = isas; *isa; isa++) {
+    if (!pattern_at(*isa) || !chosen(&options->isa, *isa)) continue;
+    streams[count] = (stream){ .table = pattern_at(*isa) };
+    contenders[count] = (contender){ .name = *isa, .time = time_fma, .user = &streams[count] };
+    count++;
+  }
+  progress(options, "limit: arithmetic");
+  if (!count || !rounds_run(contenders, count, 0, options->rounds, options->min_time)) return EXIT_OK;
+  for (size_t i = 0; i < count; i++) {
+    const contender *c = &contenders[i];
+    char command[512], base[256];
+    double flops = 2 * 100 * pattern_fma_count(c->name), gflops = flops / stats_quantile(c->seconds, options->rounds, 0) * 1e-9;
+    common_options(base, sizeof base, "limit", options);
+    snprintf(command, sizeof command, "%s --isa %s", base, c->name);
+    report_add(to);
+    report_text(to, "limit", "limit", "fma");
+    report_text(to, "isa", "isa", c->name);
+    report_number(to, "gflops", "GF/s", gflops, 1);
+    report_number(to, "spread", "±", c->spread * flops / c->median * 1e-9, 1);
+    report_text(to, "command", NULL, command);
+    if (gflops > to->peak) to->peak = gflops;
+  }
+  return EXIT_OK;
+}
+
+/* ---- bandwidth ----------------------------------------------------------------------------------------------------- */
+
+enum { LEVELS = 4 };
+static const char *const level_names[LEVELS] = { "L1", "L2", "L3", "memory" };
+
+/* Half of each cache, so that little else is pushed out of it; memory: four times the last. */
+static void level_sizes(const machine *card, size_t bytes[LEVELS]) {
+  static const size_t usual[LEVELS] = { 0, 32 << 10, 1 << 20, 16 << 20 };
+  size_t last = 0;
+  for (int i = 0; i < 3; i++) {
+    size_t cache = card->cache[i + 1] ? card->cache[i + 1] : usual[i + 1];
+    bytes[i] = cache / 2;
+    last = cache;
+  }
+  bytes[3] = 4 * last < (size_t)512 << 20 ? 4 * last : (size_t)512 << 20;
+}
+
+typedef struct bandwidth {
+  double read[LEVELS], update[LEVELS]; /* bytes a second; update counts what is read and what is written */
+} bandwidth;
+
+static void report_stream(report *to, const settings *options, const char *pattern, int level, size_t bytes, const contender *c,
+                          double moved) {
+  char command[512];
+  common_options(command, sizeof command, "limit", options);
+  report_add(to);
+  report_text(to, "limit", "limit", "bandwidth");
+  report_text(to, "isa", "isa", ((const stream *)c->user)->table->isa);
+  report_text(to, "pattern", "pattern", pattern);
+  report_text(to, "level", "level", level_names[level]);
+  report_number(to, "kib", "KiB", (double)(bytes >> 10), 0);
+  report_number(to, "gbytes_per_second", "GB/s", moved / c->median * 1e-9, 1);
+  report_number(to, "spread", "±", c->spread * moved / c->median * 1e-9, 1);
+  report_text(to, "command", NULL, command);
+}
+
+static int report_bandwidth(const settings *options, report *to, bandwidth *found) {
+  size_t bytes[LEVELS];
+  level_sizes(&to->card, bytes);
+  float *memory = aligned_alloc(64, bytes[3]);
+  if (!memory) return failed("out of memory: %zu bytes to measure the bandwidth of memory", bytes[3]);
+  memset(memory, 0, bytes[3]);
+  const pattern_table *table = pattern_at(lam_kernels()->isa);
+  for (int level = 0; level < LEVELS && !interrupted(); level++) {
+    progress(options, "limit: bandwidth of %s", level_names[level]);
+    stream s = { table, memory, bytes[level] / sizeof(float) / 128 * 128 };
+    contender c[2] = { { .name = "read", .time = time_read, .user = &s },
+                       { .name = "read and write", .time = time_update, .user = &s } };
+    if (!rounds_run(c, 2, 0, options->rounds, options->min_time)) break;
+    double moved = (double)(s.count * sizeof(float));
+    found->read[level] = moved / c[0].median;
+    found->update[level] = 2 * moved / c[1].median;
+    report_stream(to, options, c[0].name, level, bytes[level], &c[0], moved);
+    report_stream(to, options, c[1].name, level, bytes[level], &c[1], 2 * moved);
+  }
+  free(memory);
+  return EXIT_OK;
+}
+
+/* ---- a step -------------------------------------------------------------------------------------------------------- */
+
+static int level_of(const machine *card, double bytes) {
+  for (int i = 0; i < 3; i++)
+    if (bytes <= (double)card->cache[i + 1]) return i;
+  return 3;
+}
+
+static void report_part(report *to, const char *net, size_t batch, const char *part, double work, const char *unit,
+                        const char *level, double seconds) {
+  report_add(to);
+  report_text(to, "limit", "limit", "step");
+  report_text(to, "net", "net", net);
+  report_number(to, "batch", "batch", (double)batch, 0);
+  report_text(to, "part", "part of a step", part);
+  report_number(to, "work", "work", work * 1e-6, 2);
+  report_text(to, "unit", "", unit);
+  report_text(to, "level", "at", level);
+  report_number(to, "us", "us", seconds * 1e6, 2);
+}
+
+/* Products at the peak; the optimizer's and the gathering's bytes at the bandwidth of the level that they fit in. Biases and
+ * activations can be had on the products' way out, so they count nothing. */
+static void report_step_limit(const settings *options, report *to, const bandwidth *found, size_t batch) {
+  const sizes *net = &options->net;
+  char text[128];
+  network_text(text, net);
+  double parameters = 0;
+  for (size_t i = 1; i < net->count; i++) parameters += (double)(net->item[i - 1] + 1) * (double)net->item[i];
+  lam_optimizer_options optimizer = { .type = options->optimizer };
+  double states = (double)lam_optimizer_states(&optimizer);
+  /* Read: weights, gradients, states; written: weights, states. */
+  double update = parameters * sizeof(float) * (3 + 2 * states), kept = parameters * sizeof(float) * (2 + states);
+  double rows = (double)batch * (double)net->item[0] * (1 + sizeof(float));
+  int where = level_of(&to->card, kept);
+  double flops = step_flops(net, batch);
+  double seconds[] = { flops / (to->peak * 1e9), update / found->update[where], rows / found->update[3] };
+  report_part(to, text, batch, "products", flops, "MFLOP", "FMA peak", seconds[0]);
+  report_part(to, text, batch, "optimizer", update, "MB", level_names[where], seconds[1]);
+  report_part(to, text, batch, "gather rows", rows, "MB", level_names[3], seconds[2]);
+  report_part(to, text, batch, "whole step", flops, "MFLOP", "", seconds[0] + seconds[1] + seconds[2]);
+}
+
+int run_limit(const settings *options, report *to) {
+  bandwidth found = { 0 };
+  for (size_t i = 0; i < options->isa.count; i++) {
+    if (pattern_at(options->isa.item[i])) continue;
+#define LAM_X(name) #name,
+    static const char *const isas[] = { LAM_ISA_LIST(LAM_X) NULL };
+#undef LAM_X
+    if (lam_name_find(isas, options->isa.item[i]) < 0) return unknown_name("instruction set", options->isa.item[i], isas);
+    return wrong_usage("--isa %s: this CPU or build does not have it", options->isa.item[i]);
+  }
+  int code = report_peaks(options, to);
+  if (!code && !interrupted()) code = report_bandwidth(options, to, &found);
+  for (size_t i = 0; i < options->batch.count && !code && !interrupted(); i++)
+    report_step_limit(options, to, &found, options->batch.item[i]);
+  return code;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The program `lamina-bench`: how fast, measured and compared. This file has the table of commands.
+ */
+#include "bench/bench.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const bench_command commands[] = {
+  { "train", TRAIN, "[options]", "whole training steps of a network, by gemm backend",
+    "Times lam_fit on a network of relu layers with a softmax at its end, by backend; with --parts also the time of each "
+    "operation\n"
+    "of a step, measured in running steps.",
+    "  lamina-bench train --net 784-256-15 --batch 32 --optimizer adam --gemm openblas,native --parts\n"
+    "  lamina-bench train --net 784-512-10 --batch 128 --optimizer rmsprop --loss mean_squared_error --json step.json\n",
+    run_train },
+  { "infer", INFER, "[options]", "calls of a session, by gemm backend",
+    "Times lam_session_run on float rows, from one row to many, by backend.",
+    "  lamina-bench infer --net 784-512-10 --batch 1,1000\n", run_infer },
+  { "gemm", GEMM, "[options]", "the matrix products of a network, by backend",
+    "Times the products of each dense layer (forward, weight gradient, input gradient) or products given by shape, and compares\n"
+    "each result with exact integers and with an error bound.",
+    "  lamina-bench gemm --net 784-256-15 --batch 1,32 --reference openblas\n"
+    "  lamina-bench gemm --shapes 32x256x784:NN,784x256x32:TN\n",
+    run_gemm },
+  { "kernels", KERNELS, "[options]", "every kernel at every instruction set, against a plain loop in C",
+    "Times each vectorised kernel on matrices that lie in cache and that do not, against the same loop in plain C (compiled "
+    "with\n"
+    "-O2, functions of the C library).",
+    "  lamina-bench kernels --kernel softmax,adam --isa avx2,plain\n", run_kernels },
+  { "limit", LIMIT, "[options]", "what the machine can do: arithmetic and bandwidth",
+    "Measures fused multiply-adds by instruction set, and the bandwidth of each cache and of memory: reading, and reading with\n"
+    "writing back.",
+    "  lamina-bench limit --isa avx512,avx2 --json limit.json\n", run_limit },
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_help(void) {
+  puts("Usage: lamina-bench COMMAND [options]\n\nMeasures Lamina on this machine. docs/bench.md tells how.\n\nCommands:");
+  for (size_t i = 0; i < COMMANDS; i++) printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+  puts("\n  --help     this text; `lamina-bench COMMAND --help` tells a command's options, with examples\n"
+       "  --version  the version\n\n"
+       "Exit status: 0 done; 1 failed; 2 the command line is wrong; 130 ended by Ctrl-C, what was done being told.");
+}
+
+static const bench_command *find_command(const char *name) {
+  for (size_t i = 0; i < COMMANDS; i++)
+    if (strcmp(commands[i].name, name) == 0) return &commands[i];
+  return NULL;
+}
+
+static int unknown_command(const char *name) {
+  const char *names[COMMANDS + 1] = { 0 };
+  for (size_t i = 0; i < COMMANDS; i++) names[i] = commands[i].name;
+  return unknown_name("command", name, names);
+}
+
+/* Opened before the measuring, so that a path that cannot be written is told at once. */
+static int open_json(const settings *options, FILE **file) {
+  *file = NULL;
+  if (!options->json) return EXIT_OK;
+  *file = strcmp(options->json, "-") == 0 ? stdout : fopen(options->json, "w");
+  return *file ? EXIT_OK : failed("--json: cannot write \"%s\": %s", options->json, strerror(errno));
+}
+
+static int write_json(const settings *options, const report *r, FILE *file) {
+  size_t size = 0;
+  char *text = report_json(r, &size);
+  bool written = text && fwrite(text, 1, size, file) == size && fflush(file) == 0;
+  free(text);
+  if (file != stdout && fclose(file) != 0) written = false;
+  return written ? EXIT_OK : failed("--json: cannot write \"%s\": %s", options->json, strerror(errno));
+}
+
+static int run_command(const bench_command *command, const settings *options) {
+  FILE *json;
+  report r;
+  int code = open_json(options, &json);
+  if (code) return code;
+  watch_interrupts();
+  report_begin(&r, command->name);
+  code = command->run(options, &r);
+  report_end(&r);
+  progress(options, NULL);
+  if (code == EXIT_OK) {
+    /* The JSON owns standard output where it goes there. */
+    report_print(&r, json == stdout ? stderr : stdout, options->markdown);
+    if (json) code = write_json(options, &r, json);
+  }
+  report_release(&r);
+  return code == EXIT_OK && interrupted() ? EXIT_SIGNAL + 2 : code;
+}
+
+static int run(int count, char **arguments) {
+  if (count < 2) {
+    print_help();
+    return wrong_usage("a command is missing; write for example `lamina-bench train --help`");
+  }
+  const char *name = arguments[1];
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return print_help(), 0;
+  if (strcmp(name, "--version") == 0) return printf("lamina-bench %s\n", lam_version()), 0;
+  const bench_command *command = find_command(name);
+  if (!command) return unknown_command(name);
+  settings options;
+  int code = parse_options(command, count - 2, arguments + 2, &options);
+  if (code) return code;
+  if (options.help) return print_command_help(command), 0;
+  machine_clean_environment(arguments, options.as_is);
+  return options.worker ? run_worker(&options) : run_command(command, &options);
+}
+
+int main(int count, char **arguments) {
+  int code = run(count, arguments);
+  /* A full disk behind a redirection must not look like success. */
+  if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_OK)
+    return failed("cannot write to standard output: %s", strerror(errno));
+  return code;
+}

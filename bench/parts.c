@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The parts of a step: steps as lam_fit runs them, with a look at the clock after each operation. Nothing is run alone or twice,
+ * so each part finds the caches as the one before it left them. What a look at the clock costs is taken off.
+ */
+#include "bench/clock.h"
+#include "bench/training.h"
+#include <string.h>
+
+enum { MOST_PARTS = 96, CLOCK_LOOKS = 1000 };
+
+typedef struct timed_part {
+  const char *name, *layer;
+  double flops;
+  double seconds[MOST_SAMPLES]; /* of one step, by round */
+} timed_part;
+
+typedef struct profile {
+  training *t;
+  timed_part parts[MOST_PARTS];
+  size_t count;
+  uint32_t *order;
+  size_t next; /* the row that the next step begins with */
+} profile;
+
+static double clock_cost(void) {
+  double begin = wall_seconds(), last = begin;
+  for (int i = 0; i < CLOCK_LOOKS; i++) last = wall_seconds();
+  return (last - begin) / CLOCK_LOOKS;
+}
+
+static bool is_product(const char *name) {
+  static const char *const products[] = { "forward", "weight gradient", "input gradient", NULL };
+  return lam_name_find(products, name) >= 0;
+}
+
+static void add_part(profile *p, const char *name, const char *layer, double flops) {
+  p->parts[p->count++] = (timed_part){ .name = name, .layer = layer, .flops = flops };
+}
+
+/* Gather, the plan's operations, the sum of the losses and right answers, the optimizer. */
+static bool list_parts(profile *p) {
+  const lam_plan *plan = p->t->trainer->plan;
+  if (plan->operation_count + 3 > MOST_PARTS) return false;
+  add_part(p, "gather rows", "", 0);
+  for (size_t i = 0; i < plan->operation_count; i++) {
+    const lam_operation *o = &plan->operations[i];
+    double flops = is_product(o->name) ? 2.0 * (double)(p->t->batch * o->repeat) * (double)o->columns * (double)o->inner : 0;
+    add_part(p, o->name, o->layer ? o->layer : "", flops);
+  }
+  add_part(p, "loss, accuracy", "", 0);
+  add_part(p, "optimizer", "", 0);
+  return true;
+}
+
+static void gather(const training *t, const uint32_t *rows, size_t count) {
+  const lam_plan *plan = t->trainer->plan;
+  const lam_model *model = t->trainer->model;
+  float scale, offset;
+  lam_array_scaling(&t->data->inputs[0], model->scaling[0].scale, model->scaling[0].offset, &scale, &offset);
+  lam_dataset_gather_input(t->data, 0, scale, offset, rows, count, plan->inputs[0], model->nodes[model->inputs[0]].width,
+                           plan->kernels);
+  if (t->loss->sparse)
+    lam_dataset_gather_labels(t->data, 0, rows, count, (int32_t *)(void *)plan->targets[0]);
+  else
+    lam_dataset_gather_targets(t->data, 0, rows, count, plan->targets[0], model->nodes[model->outputs[0]].width, plan->kernels);
+}
+
+/* Adds the seconds since *last to a part. */
+static void look(double *seconds, double *last) {
+  double now = wall_seconds();
+  *seconds += now - *last;
+  *last = now;
+}
+
+static void run_step(profile *p, size_t round) {
+  lam_trainer *trainer = p->t->trainer;
+  const lam_plan *plan = trainer->plan;
+  lam_step step = { .rows = p->t->batch, .training = true };
+  if (p->next + step.rows > p->t->data->rows) p->next = 0;
+  double last = wall_seconds();
+  timed_part *part = p->parts;
+  gather(p->t, p->order + p->next, step.rows);
+  look(&part++->seconds[round], &last);
+  for (size_t i = 0; i < plan->operation_count; i++) {
+    lam_plan_run(plan, &step, i, i + 1);
+    look(&part++->seconds[round], &last);
+    if (i + 1 != plan->forward_count) continue;
+    /* Between forward and backward, as in fit; its part stands behind the operations. */
+    volatile double sums = lam_plan_loss(plan, &step) + lam_plan_right(plan, &step);
+    (void)sums;
+    look(&p->parts[plan->operation_count + 1].seconds[round], &last);
+  }
+  lam_trainer_update(trainer, plan->gradients);
+  look(&p->parts[plan->operation_count + 2].seconds[round], &last);
+  p->next += step.rows;
+}
+
+static void run_rounds(profile *p, size_t rounds, double goal) {
+  double cost = clock_cost();
+  for (size_t i = 0; i < 3; i++) run_step(p, 0);
+  for (size_t round = 0; round < rounds; round++) {
+    size_t steps = 0;
+    for (size_t i = 0; i < p->count; i++) p->parts[i].seconds[round] = 0;
+    double begin = wall_seconds();
+    for (; steps == 0 || wall_seconds() - begin < goal / (double)rounds; steps++) run_step(p, round);
+    for (size_t i = 0; i < p->count; i++) {
+      double seconds = p->parts[i].seconds[round] / (double)steps - cost;
+      p->parts[i].seconds[round] = seconds > 0 ? seconds : 0;
+    }
+  }
+}
+
+static void report_all(const settings *options, report *to, const profile *p, const char *backend) {
+  char net[128], core[64];
+  double total = 0;
+  network_text(net, &options->net);
+  backend_core(p->t->context, core);
+  for (size_t i = 0; i < p->count; i++) total += stats_median(p->parts[i].seconds, options->rounds);
+  for (size_t i = 0; i < p->count; i++) {
+    const timed_part *part = &p->parts[i];
+    double seconds = stats_median(part->seconds, options->rounds);
+    double gflops = seconds > 0 ? part->flops / seconds * 1e-9 : 0;
+    report_add(to);
+    report_text(to, "net", "net", net);
+    report_number(to, "batch", "batch", (double)p->t->batch, 0);
+    report_text(to, "backend", "backend", backend);
+    report_text(to, "core", NULL, core);
+    report_text(to, "part", "part of a step", part->name);
+    report_text(to, "layer", "layer", part->layer);
+    report_number(to, "us", "us", seconds * 1e6, 2);
+    report_number(to, "us_spread", "±", seconds > 0 ? stats_spread(part->seconds, options->rounds) * seconds * 1e6 : 0, 2);
+    report_number(to, "share", "share", total > 0 ? seconds / total : 0, 3);
+    report_number(to, "gflops", "GF/s", gflops, 1);
+    report_number(to, "peak_share", "of peak", gflops / (to->peak * (double)options->threads), 3);
+  }
+}
+
+int report_parts(const settings *options, report *to, training *t, const char *backend) {
+  size_t rows = t->data->rows;
+  if (rows < t->batch) return wrong_usage("--parts needs at least as many rows as a batch has");
+  profile *p = calloc(1, sizeof *p);
+  if (p) *p = (profile){ .t = t, .order = malloc(rows * sizeof *p->order) };
+  int code = EXIT_OK;
+  if (!p || !p->order) {
+    code = failed("out of memory");
+  } else if (!list_parts(p)) {
+    code = failed("a step of more than %d parts", MOST_PARTS);
+  } else {
+    lam_shuffle(p->order, rows, 0, 0);
+    lam_fp_mode mode = lam_fp_enter();
+    lam_blas_enter(t->context);
+    run_rounds(p, options->rounds, options->min_time);
+    lam_blas_leave(t->context);
+    lam_fp_leave(mode);
+    report_all(options, to, p, backend);
+  }
+  if (p) free(p->order);
+  free(p);
+  return code;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Plain loops; see plain.h. Formulas are those of lamina/kernels.h.
+ */
+#include "bench/plain.h"
+#include <math.h>
+#include <string.h>
+
+#define LAM_X(name, arguments) static void plain_##name arguments;
+LAM_KERNEL_LIST(LAM_X)
+#undef LAM_X
+
+#define LAM_X(name, arguments) .name = plain_##name,
+const lam_kernel_table plain_kernels = { .isa = "plain", LAM_KERNEL_LIST(LAM_X) };
+#undef LAM_X
+
+/* ---- elementwise --------------------------------------------------------------------------------------------------- */
+
+#define EACH(expression)                                                                                                         \
+  for (size_t i = 0; i < rows; i++) {                                                                                            \
+    for (size_t j = 0; j < columns; j++) { expression; }                                                                         \
+  }
+#define X x[i * ldx + j]
+#define Y y[i * ldy + j]
+#define DX dx[i * lddx + j]
+#define DY dy[i * lddy + j]
+
+static void plain_exp LAM_UNARY_ARGUMENTS { EACH(Y = expf(X)) }
+static void plain_log LAM_UNARY_ARGUMENTS { EACH(Y = logf(X)) }
+static void plain_relu LAM_UNARY_ARGUMENTS { EACH(Y = X > 0 ? X : 0) }
+static void plain_sigmoid LAM_UNARY_ARGUMENTS { EACH(Y = 1 / (1 + expf(-X))) }
+static void plain_tanh LAM_UNARY_ARGUMENTS { EACH(Y = tanhf(X)) }
+static void plain_relu_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = Y > 0 ? DY : 0) }
+static void plain_sigmoid_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY * Y * (1 - Y)) }
+static void plain_tanh_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY * (1 - Y * Y)) }
+
+static void plain_bias(float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns) {
+  EACH(Y = X + bias[j])
+}
+static void plain_bias_relu(float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns) {
+  EACH(Y = X + bias[j] > 0 ? X + bias[j] : 0)
+}
+static void plain_add(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows, size_t columns) {
+  EACH(Y = a[i * lda + j] + b[i * ldb + j])
+}
+static void plain_from_bytes(float *y, size_t ldy, const uint8_t *x, size_t ldx, float scale, float offset, size_t rows,
+                             size_t columns) {
+  EACH(Y = scale * X + offset)
+}
+static void plain_affine(float *y, size_t ldy, const float *x, size_t ldx, float scale, float offset, size_t rows,
+                         size_t columns) {
+  EACH(Y = scale * X + offset)
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------------------------- */
+
+static float maximum(const float *x, size_t n) {
+  float m = x[0];
+  for (size_t j = 1; j < n; j++) m = x[j] > m ? x[j] : m;
+  return m;
+}
+
+static float log_sum(const float *x, size_t n) {
+  float m = maximum(x, n), sum = 0;
+  for (size_t j = 0; j < n; j++) sum += expf(x[j] - m);
+  return m + logf(sum);
+}
+
+/* y = softmax(x); returns the log-sum-exp. */
+static float softmax_row(float *y, const float *x, size_t n) {
+  float m = maximum(x, n), sum = 0;
+  for (size_t j = 0; j < n; j++) sum += y[j] = expf(x[j] - m);
+  for (size_t j = 0; j < n; j++) y[j] /= sum;
+  return m + logf(sum);
+}
+
+static void plain_softmax LAM_UNARY_ARGUMENTS {
+  for (size_t i = 0; i < rows; i++) (void)softmax_row(y + i * ldy, x + i * ldx, columns);
+}
+static void plain_log_softmax LAM_UNARY_ARGUMENTS {
+  for (size_t i = 0; i < rows; i++) {
+    float lse = log_sum(x + i * ldx, columns);
+    for (size_t j = 0; j < columns; j++) Y = X - lse;
+  }
+}
+static void plain_softmax_backward LAM_BACKWARD_ARGUMENTS {
+  for (size_t i = 0; i < rows; i++) {
+    float dot = 0;
+    for (size_t j = 0; j < columns; j++) dot += DY * Y;
+    for (size_t j = 0; j < columns; j++) DX = Y * (DY - dot);
+  }
+}
+static void plain_log_softmax_backward LAM_BACKWARD_ARGUMENTS {
+  for (size_t i = 0; i < rows; i++) {
+    float sum = 0;
+    for (size_t j = 0; j < columns; j++) sum += DY;
+    for (size_t j = 0; j < columns; j++) DX = DY - expf(Y) * sum;
+  }
+}
+static void plain_log_sum_exp(float *y, const float *x, size_t ldx, size_t rows, size_t columns) {
+  for (size_t i = 0; i < rows; i++) y[i] = log_sum(x + i * ldx, columns);
+}
+static void plain_argmax(int32_t *index, const float *x, size_t ldx, size_t rows, size_t columns) {
+  for (size_t i = 0; i < rows; i++) {
+    size_t best = 0;
+    for (size_t j = 1; j < columns; j++) best = X > x[i * ldx + best] ? j : best;
+    index[i] = (int32_t)best;
+  }
+}
+static void plain_column_sums(float *y, const float *x, size_t ldx, size_t rows, size_t columns) {
+  memset(y, 0, columns * sizeof *y);
+  EACH(y[j] += X)
+}
+
+/* ---- losses -------------------------------------------------------------------------------------------------------- */
+
+static void plain_softmax_sparse_crossentropy LAM_SPARSE_LOSS_ARGUMENTS {
+  for (size_t i = 0; i < rows; i++) {
+    float target = x[i * ldx + (size_t)labels[i]];
+    loss[i] = softmax_row(dx + i * lddx, x + i * ldx, columns) - target;
+    dx[i * lddx + (size_t)labels[i]] -= 1;
+    for (size_t j = 0; j < columns; j++) DX *= scale;
+  }
+}
+static void plain_softmax_crossentropy LAM_DENSE_LOSS_ARGUMENTS {
+  for (size_t i = 0; i < rows; i++) {
+    float lse = softmax_row(dx + i * lddx, x + i * ldx, columns), sum = 0;
+    loss[i] = 0;
+    for (size_t j = 0; j < columns; j++) {
+      loss[i] += t[i * ldt + j] * (lse - X);
+      sum += t[i * ldt + j];
+    }
+    for (size_t j = 0; j < columns; j++) DX = scale * (DX * sum - t[i * ldt + j]);
+  }
+}
+static void plain_sigmoid_binary_crossentropy LAM_DENSE_LOSS_ARGUMENTS {
+  for (size_t i = 0; i < rows; i++) {
+    float sum = 0;
+    for (size_t j = 0; j < columns; j++) {
+      sum += (X > 0 ? X : 0) - X * t[i * ldt + j] + log1pf(expf(-fabsf(X)));
+      DX = scale / (float)columns * (1 / (1 + expf(-X)) - t[i * ldt + j]);
+    }
+    loss[i] = sum / (float)columns;
+  }
+}
+
+static float clip(float p) { return p < 1e-7f ? 1e-7f : p > 0.99999988f ? 0.99999988f : p; }
+static float inside(float p) { return p > 1e-7f && p < 0.99999988f ? 1.0f : 0.0f; }
+
+static void plain_sparse_crossentropy LAM_SPARSE_LOSS_ARGUMENTS {
+  for (size_t i = 0; i < rows; i++) {
+    size_t label = (size_t)labels[i];
+    float sum = 0, target = x[i * ldx + label];
+    for (size_t j = 0; j < columns; j++) sum += clip(X);
+    loss[i] = logf(sum) - logf(clip(target));
+    for (size_t j = 0; j < columns; j++) DX = scale * inside(X) * (1 / sum - (j == label ? 1 / clip(X) : 0));
+  }
+}
+static void plain_crossentropy LAM_DENSE_LOSS_ARGUMENTS {
+  for (size_t i = 0; i < rows; i++) {
+    float sum = 0, total = 0;
+    loss[i] = 0;
+    for (size_t j = 0; j < columns; j++) sum += X;
+    for (size_t j = 0; j < columns; j++) {
+      loss[i] -= t[i * ldt + j] * logf(clip(X / sum));
+      total += t[i * ldt + j] * inside(X / sum);
+    }
+    for (size_t j = 0; j < columns; j++) DX = scale * (total / sum - t[i * ldt + j] * inside(X / sum) / X);
+  }
+}
+static void plain_binary_crossentropy LAM_DENSE_LOSS_ARGUMENTS {
+  for (size_t i = 0; i < rows; i++) {
+    float sum = 0;
+    for (size_t j = 0; j < columns; j++) {
+      float p = clip(X), target = t[i * ldt + j];
+      sum -= target * logf(p) + (1 - target) * logf(1 - p);
+      DX = scale / (float)columns * inside(X) * ((1 - target) / (1 - p) - target / p);
+    }
+    loss[i] = sum / (float)columns;
+  }
+}
+static void plain_squared_error(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,
+                                float factor, float scale, size_t rows, size_t columns) {
+  for (size_t i = 0; i < rows; i++) {
+    float sum = 0;
+    for (size_t j = 0; j < columns; j++) {
+      float difference = X - t[i * ldt + j];
+      sum += difference * difference;
+      DX = 2 * factor * scale * difference;
+    }
+    loss[i] = factor * sum;
+  }
+}
+
+/* ---- optimizers ---------------------------------------------------------------------------------------------------- */
+
+static void plain_sgd(float *w, const float *g, float rate, size_t count) {
+  for (size_t i = 0; i < count; i++) w[i] -= rate * g[i];
+}
+static void plain_sgd_momentum(float *w, float *velocity, const float *g, float rate, float momentum, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    velocity[i] = momentum * velocity[i] - rate * g[i];
+    w[i] += velocity[i];
+  }
+}
+static void plain_sgd_nesterov(float *w, float *velocity, const float *g, float rate, float momentum, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    velocity[i] = momentum * velocity[i] - rate * g[i];
+    w[i] += momentum * velocity[i] - rate * g[i];
+  }
+}
+static void plain_rmsprop(float *w, float *v, const float *g, float rate, float rho, float epsilon, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    v[i] = rho * v[i] + (1 - rho) * g[i] * g[i];
+    w[i] -= rate * g[i] / sqrtf(v[i] + epsilon);
+  }
+}
+static void plain_rmsprop_epsilon_outside(float *w, float *v, const float *g, float rate, float rho, float epsilon,
+                                          size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    v[i] = rho * v[i] + (1 - rho) * g[i] * g[i];
+    w[i] -= rate * g[i] / (sqrtf(v[i]) + epsilon);
+  }
+}
+static void plain_adam(float *w, float *m, float *v, const float *g, float rate, float beta_1, float beta_2, float epsilon,
+                       uint64_t step, size_t count) {
+  float alpha = rate * sqrtf(1 - powf(beta_2, (float)step)) / (1 - powf(beta_1, (float)step));
+  for (size_t i = 0; i < count; i++) {
+    m[i] += (g[i] - m[i]) * (1 - beta_1);
+    v[i] += (g[i] * g[i] - v[i]) * (1 - beta_2);
+    w[i] -= alpha * m[i] / (sqrtf(v[i]) + epsilon);
+  }
+}
+
+static void plain_gemm(int transa, int transb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
+                       const float *b, size_t ldb, float beta, float *c, size_t ldc) {
+  for (size_t i = 0; i < m; i++) {
+    for (size_t j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
+    for (size_t l = 0; l < k; l++) {
+      float factor = alpha * (transa ? a[l * lda + i] : a[i * lda + l]);
+      for (size_t j = 0; j < n; j++) c[i * ldc + j] += factor * (transb ? b[j * ldb + l] : b[l * ldb + j]);
+    }
+  }
+}
