@@ -2,7 +2,7 @@
  *
  * lamina-bench train --worker FD: a training that another program drives, over a socket of its own because libraries print. Each
  * line it gets is a command, each line it answers an object:
- *   (at the start)  {"name","version","core","rows","batch","threads"}
+ *   (at the start)  {"name","version","gemm","core","isa","warning","rows","batch","threads"}
  *   epoch           {"seconds","cpu","loss","accuracy"}: one epoch of lam_fit, which waits between its epochs
  *   quit, or the end of the stream: it ends
  */
@@ -46,6 +46,7 @@ static int say_hello(worker *w, const settings *options) {
   put_text(&json, "gemm", lam_gemm_description(w->t.context));
   put_text(&json, "core", core);
   put_text(&json, "isa", lam_kernels()->isa);
+  put_text(&json, "warning", core_warning(core) ? core_warning(core) : "");
   put_number(&json, "rows", (double)lam_dataset_rows(w->t.data));
   put_number(&json, "batch", (double)w->t.batch);
   put_number(&json, "threads", (double)options->threads);
