@@ -173,9 +173,10 @@ static bool measure_kernel(const settings *options, report *to, const work *w, c
 }
 
 static int measure_shape(const settings *options, report *to, const char *shape) {
+  const size_t most = 9999999; /* scanf reads "-1" as the largest number there is */
   size_t rows = 0, columns = 0;
   char rest;
-  if (sscanf(shape, "%7zux%7zu%c", &rows, &columns, &rest) != 2 || !rows || !columns)
+  if (sscanf(shape, "%7zux%7zu%c", &rows, &columns, &rest) != 2 || !rows || !columns || rows > most || columns > most)
     return wrong_usage("--shapes: \"%s\" is not a matrix; write rows x columns as 32x128", shape);
   work w;
   bool opened = open_work(&w, rows, columns);

@@ -76,9 +76,9 @@ static int write_json(const settings *options, const report *r, FILE *file) {
 static int run_command(const bench_command *command, const settings *options) {
   FILE *json;
   report r;
+  watch_interrupts();
   int code = open_json(options, &json);
   if (code) return code;
-  watch_interrupts();
   report_begin(&r, command->name);
   code = command->run(options, &r);
   report_end(&r);

@@ -21,11 +21,14 @@ size_t network_products(const sizes *net, size_t batch, product *products, size_
   return count;
 }
 
+/* scanf reads "-1" as the largest number there is. */
+static bool is_size(size_t size) { return size >= 1 && size <= 9999999; }
+
 int read_product(const char *text, product *p) {
   char transa, transb, rest;
   *p = (product){ "", 0, 0, 0, false, false };
   int read = sscanf(text, "%7zux%7zux%7zu:%c%c%c", &p->m, &p->n, &p->k, &transa, &transb, &rest);
-  bool known = read == 5 && strchr("NT", transa) && strchr("NT", transb) && p->m && p->n && p->k;
+  bool known = read == 5 && strchr("NT", transa) && strchr("NT", transb) && is_size(p->m) && is_size(p->n) && is_size(p->k);
   if (!known) return wrong_usage("--shapes: \"%s\" is not a product; write m x n x k as 32x256x784:NN (or TN, NT, TT)", text);
   p->transa = transa == 'T';
   p->transb = transb == 'T';

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: MIT
+"""lamina-bench and bench/peers/run from outside: their JSON, their sentences. No test asks how long anything took.
+
+Arguments: lamina-bench, the source folder."""
+import importlib.machinery
+import importlib.util
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM, SOURCE = map(os.path.abspath, sys.argv[1:3])
+sys.path.insert(0, os.path.join(SOURCE, "tests", "cli"))
+import tap  # pylint: disable=wrong-import-position
+
+QUICK = ["--rounds", "2", "--min-time", "0.001"]
+MEASURED = ["threads", "threads_observed", "ratio", "ratio_low", "ratio_high", "verdict", "command"]
+BACKEND = ["backend", "version", "core"]
+STEP = ["net", "batch", "optimizer", "loss", "part", "us", "us_spread", "steps_per_second", "gflops", "peak_share", *BACKEND, *MEASURED]
+PART = ["net", "batch", "backend", "core", "part", "layer", "us", "us_spread", "share", "gflops", "peak_share"]
+PRODUCT = ["pass", "m", "n", "k", "trans", "lda", "ldb", "ldc", "alpha", "beta", "cache", "us", "us_spread", "gflops", "peak_share",
+           "error_over_bound", "exact", *BACKEND, *MEASURED]
+CALL = ["net", "batch", "us", "us_spread", "us_per_row", "gflops", "peak_share", *BACKEND, *MEASURED]
+KERNEL = ["kernel", "isa", "shape", "ns", "ns_spread", "gbytes_per_second", *MEASURED]
+FMA = ["limit", "isa", "gflops", "spread", "command"]
+BANDWIDTH = ["limit", "isa", "pattern", "level", "kib", "gbytes_per_second", "spread", "command"]
+LIMIT = ["limit", "net", "batch", "part", "work", "unit", "level", "us"]
+MACHINE = ["cpu", "isas", "system", "compiler", "lamina", "governor", "cpus", "cpus_allowed", "l1_bytes", "l2_bytes", "l3_bytes", "load",
+           "environment", "unset", "peak_gflops", "notes"]
+LOAD = ["before", "after", "others", "stolen", "busy"]
+PEER = ["system", "name", "version", "core", "isa", "gemm", "warning", "threads", "threads_observed", "seconds", "seconds_spread",
+        "steps_per_second", "ratio", "ratio_low", "ratio_high", "verdict", "loss_first", "loss_last", "learns_the_same", "rounds"]
+
+
+def bench(*arguments, environment=None):
+    return subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=300, check=False,
+                          env={**os.environ, **(environment or {})})
+
+
+def measure(*arguments, environment=None):
+    """The report of a command."""
+    done = bench(*arguments, *QUICK, "--json", environment=environment)
+    assert done.returncode == 0, done
+    report = json.loads(done.stdout)
+    assert sorted(report) == ["command", "machine", "results"] and report["command"] == arguments[0], report.keys()
+    assert sorted(report["machine"]) == sorted(MACHINE) and sorted(report["machine"]["load"]) == sorted(LOAD), report["machine"]
+    assert done.stderr, "the table is told too"
+    return report
+
+
+def has_keys(results, keys):
+    assert results, "there is a result"
+    for result in results:
+        assert sorted(result) == sorted(keys), sorted(set(result) ^ set(keys))
+
+
+def refuse(expected, *arguments, program=None):
+    """Exit status 2 and one sentence that has all the words."""
+    done = bench(*arguments) if program is None else subprocess.run(
+        [sys.executable, program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 2 and len(lines) == 1 and all(word in lines[0] for word in expected), (arguments, done)
+
+
+SMALL = ["--net", "12-8-5", "--batch", "4"]
+
+
+def test_train_reports_whole_steps_with_the_documented_keys():
+    report = measure("train", *SMALL, "--rows", "64", "--optimizer", "rmsprop", "--loss", "mean_squared_error")
+    has_keys(report["results"], STEP)
+    assert "native" in [result["backend"] for result in report["results"]]
+    assert [result["verdict"] for result in report["results"]].count("reference") == 1
+    assert report["machine"]["peak_gflops"] > 0
+
+
+def test_train_reports_the_parts_of_a_step():
+    report = measure("train", *SMALL, "--rows", "64", "--gemm", "native", "--parts")
+    has_keys(report["results"][:1], STEP)
+    has_keys(report["results"][1:], PART)
+    parts = [(result["part"], result["layer"]) for result in report["results"][1:]]
+    for part in ("gather rows", ""), ("forward", "dense"), ("weight gradient", "dense_1"), ("input gradient", "dense_1"), ("optimizer", ""):
+        assert part in parts, parts
+    assert abs(sum(result["share"] for result in report["results"][1:]) - 1) < 1e-6
+
+
+def test_infer_reports_calls_with_the_documented_keys():
+    report = measure("infer", "--net", "12-8-5", "--batch", "1,7")
+    has_keys(report["results"], CALL)
+    assert {result["batch"] for result in report["results"]} == {1, 7}
+
+
+def test_gemm_reports_products_that_are_right_with_the_documented_keys():
+    report = measure("gemm", *SMALL)
+    has_keys(report["results"], PRODUCT)
+    for result in report["results"]:
+        assert result["exact"] == "yes" and 0 <= result["error_over_bound"] <= 1, result
+    assert [result["pass"] for result in report["results"] if result["backend"] == "native"] == [
+        "forward", "weight gradient", "forward", "weight gradient", "input gradient"]
+
+
+def test_gemm_takes_products_by_shape_cold_ones_too():
+    report = measure("gemm", "--shapes", "8x9x10:TT,1x5x3:NT", "--gemm", "native", "--cold")
+    assert [(r["m"], r["n"], r["k"], r["trans"], r["lda"], r["ldb"], r["ldc"], r["cache"]) for r in report["results"]] == [
+        (8, 9, 10, "TT", 8, 10, 9, "cold"), (1, 5, 3, "NT", 3, 3, 5, "cold")]
+
+
+def test_kernels_reports_every_kernel_at_every_level_with_the_documented_keys():
+    report = measure("kernels", "--shapes", "3x20")
+    has_keys(report["results"], KERNEL)
+    with open(os.path.join(SOURCE, "src", "kernels", "kernels.h"), encoding="utf-8") as header:
+        kernels = set(re.findall(r"^  X\((\w+), ", header.read(), re.M))
+    assert kernels and {result["kernel"] for result in report["results"]} == kernels
+    levels = set(report["machine"]["isas"].split()) | {"plain"}
+    assert {(result["kernel"], result["isa"]) for result in report["results"]} == {(k, i) for k in kernels for i in levels}
+
+
+def test_limit_reports_peaks_bandwidths_and_a_step_with_the_documented_keys():
+    report = measure("limit", *SMALL)
+    of = lambda kind: [result for result in report["results"] if result["limit"] == kind]
+    has_keys(of("fma"), FMA)
+    has_keys(of("bandwidth"), BANDWIDTH)
+    has_keys(of("step"), LIMIT)
+    assert [result["level"] for result in of("bandwidth")] == [level for level in ("L1", "L2", "L3", "memory") for _ in "rw"]
+
+
+def test_every_key_is_documented():
+    with open(os.path.join(SOURCE, "docs", "bench.md"), encoding="utf-8") as page:
+        documented = set(re.findall(r"`(\w+)`", page.read()))
+    keys = {*STEP, *PART, *PRODUCT, *CALL, *KERNEL, *FMA, *BANDWIDTH, *LIMIT, *MACHINE, *LOAD, *PEER}
+    assert keys <= documented, sorted(keys - documented)
+
+
+def test_a_result_holds_a_command_that_measures_it_again():
+    for result in measure("gemm", "--shapes", "4x5x6:NT", "--gemm", "native")["results"]:
+        again = bench(*result["command"].split()[1:], "--json")
+        assert again.returncode == 0, again
+        (same,) = json.loads(again.stdout)["results"]
+        assert {key: same[key] for key in ("m", "n", "k", "trans", "backend", "command")} == {
+            key: result[key] for key in ("m", "n", "k", "trans", "backend", "command")}
+
+
+def test_tables_are_for_people_and_for_markdown():
+    plain, markdown = (bench("infer", "--net", "3-2", "--gemm", "native", *QUICK, *more) for more in ([], ["--markdown"]))
+    assert plain.returncode == 0 and "us a call" in plain.stdout and "| " not in plain.stdout, plain
+    rows = [line for line in markdown.stdout.splitlines() if line.startswith("| ")]
+    assert len(rows) == 3 and len({line.count("|") for line in rows}) == 1 and "---" in rows[1], markdown
+
+
+def test_settings_that_choose_kernels_are_unset_and_shown():
+    setting = {"OPENBLAS_CORETYPE": "Haswell"}
+    machine = measure("infer", "--net", "3-2", environment=setting)["machine"]
+    assert machine["unset"] == "OPENBLAS_CORETYPE=Haswell" and not any("CORETYPE" in entry for entry in machine["environment"]), machine
+    machine = measure("infer", "--net", "3-2", "--as-is", environment=setting)["machine"]
+    assert machine["unset"] == "" and "OPENBLAS_CORETYPE=Haswell" in machine["environment"], machine
+
+
+def test_an_interrupted_run_keeps_what_is_done():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "report.json")
+        with subprocess.Popen([PROGRAM, "kernels", "--min-time", "3600", "--json", path], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as run:
+            while not os.path.exists(path) and run.poll() is None:
+                time.sleep(0.01)
+            run.send_signal(signal.SIGINT)
+            assert run.wait(120) == 130
+        with open(path, encoding="utf-8") as file:
+            assert json.load(file)["command"] == "kernels"
+
+
+def test_wrong_command_lines_are_answered_with_a_sentence():
+    for expected, *arguments in (
+        (["trian", "train"], "trian"),
+        (["--roundz", "--rounds"], "train", "--roundz", "3"),
+        (["--cold"], "train", "--cold"),
+        (["--rounds", "from 1", "0"], "train", "--rounds", "0"),
+        (["--rounds", "256", "999"], "train", "--rounds", "999"),
+        (["--rounds", "needs a value"], "train", "--rounds"),
+        (["--min-time", "fast"], "train", "--min-time", "fast"),
+        (["--min-time", "-1"], "train", "--min-time", "-1"),
+        (["--min-time", "nan"], "train", "--min-time", "nan"),
+        (["--net", "784-256-15", "784"], "train", "--net", "784"),
+        (["--net", "784,3"], "train", "--net", "784,3"),
+        (["--net", "4-0-3"], "train", "--net", "4-0-3"),
+        (["--net", "4--3"], "train", "--net", "4--3"),
+        (["--batch", "1,,2"], "train", "--batch", "1,,2"),
+        (["--batch", "99999999999"], "train", "--batch", "99999999999"),
+        (["optimizer", "adamm", "nearest is adam"], "train", "--optimizer", "adamm"),
+        (["loss", "mean_squared", "mean_squared_error"], "train", "--loss", "mean_squared"),
+        (["openblass", "native"], "gemm", "--gemm", "openblass"),
+        (["missing", "native,"], "gemm", "--gemm", "native,"),
+        (["--reference", "nativ"], "gemm", "--gemm", "native", "--reference", "nativ"),
+        (["3x3", "32x256x784:NN"], "gemm", "--shapes", "3x3"),
+        (["3x3:NN", "32x128"], "kernels", "--shapes", "3x3:NN"),
+        (["-1x3", "32x128"], "kernels", "--shapes", "-1x3"),
+        (["sofmax", "softmax"], "kernels", "--kernel", "sofmax"),
+        (["avx3", "avx2"], "kernels", "--isa", "avx3"),
+        (["avx3", "avx2"], "limit", "--isa", "avx3"),
+        (["--quiet", "no value"], "limit", "--quiet=yes"),
+        (["--json", "empty"], "limit", "--json="),
+        (["extra", "--name VALUE"], "limit", "extra"),
+        (["--worker", "99"], "train", "--worker", "99"),
+    ):
+        refuse(expected, *arguments)
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_measuring():
+    done = bench("limit", "--min-time", "3600", "--json", "/nowhere/report.json")
+    assert done.returncode == 1 and "/nowhere/report.json" in done.stderr, done
+
+
+def test_help_has_every_option():
+    for command in "train", "infer", "gemm", "kernels", "limit":
+        done = bench(command, "--help")
+        assert done.returncode == 0 and "--min-time" in done.stdout and "lamina-bench " + command in done.stdout, done
+
+
+def test_a_worker_trains_an_epoch_for_each_line():
+    mine, theirs = socket.socketpair()
+    mine.settimeout(120)
+    with subprocess.Popen([PROGRAM, "train", *SMALL, "--rows", "64", "--gemm", "native", "--worker", str(theirs.fileno())],
+                          pass_fds=[theirs.fileno()], stdout=subprocess.PIPE) as worker, mine.makefile("rw", encoding="utf-8") as stream:
+        theirs.close()
+        hello = json.loads(stream.readline())
+        assert hello["name"] == "native" and hello["rows"] == 64 and hello["batch"] == 4, hello
+        losses = []
+        for _ in range(20):
+            stream.write("epoch\n")
+            stream.flush()
+            answer = json.loads(stream.readline())
+            assert sorted(answer) == ["accuracy", "cpu", "loss", "seconds"] and answer["seconds"] > 0, answer
+            losses.append(answer["loss"])
+        assert losses[-1] < losses[0]
+        stream.write("quit\n")
+        stream.flush()
+        assert worker.wait(60) == 0 and worker.stdout.read() == b""
+
+
+PEERS = os.path.join(SOURCE, "bench", "peers", "run")
+BUILD = os.path.dirname(os.path.dirname(PROGRAM))
+
+
+def test_peers_compares_systems_that_learn_the_same():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "peers.json")
+        done = subprocess.run([sys.executable, PEERS, "--build", BUILD, "--lamina", "native", "--peers", "none", "--net", "20-16-4", "--rows",
+                               "330", "--rounds", "3", "--data", "random", "--json", path], capture_output=True, encoding="utf-8", timeout=120,
+                              check=False)
+        assert done.returncode == 0, done
+        with open(path, encoding="utf-8") as file:
+            report = json.load(file)
+    assert sorted(report) == ["command", "machine", "results", "work"]
+    assert report["work"]["rows"] == 320 and report["work"]["rounds"] == 3
+    has_keys(report["results"], PEER)
+    assert [result["verdict"] for result in report["results"]] == ["reference"] and report["results"][0]["learns_the_same"]
+    assert report["results"][0]["loss_last"] < report["results"][0]["loss_first"]
+
+
+def test_peers_answers_wrong_options_with_a_sentence():
+    for expected, *arguments in (
+        (["kears", "keras-jax"], "--peers", "kears"),
+        (["--reference", "torch"], "--reference", "torch"),
+        (["--net", "784"], "--net", "784"),
+        (["--rounds", "0"], "--rounds", "0"),
+        (["--rows"], "--rows", "3"),
+        (["nothing"], "--peers", "none", "--lamina", "none"),
+    ):
+        refuse(expected, *arguments, program=PEERS)
+
+
+def test_peers_has_the_statistics_of_the_harness():
+    sys.dont_write_bytecode = True  # the source folder stays as it is
+    loader = importlib.machinery.SourceFileLoader("peers", PEERS)
+    peers = importlib.util.module_from_spec(importlib.util.spec_from_loader("peers", loader))
+    loader.exec_module(peers)
+    assert peers.ratio_interval([2, 4, 6], [1, 2, 3]) == (2, 2, 2)
+    middle, low, high = peers.ratio_interval([1.1 + 0.1 * i for i in range(9)], [1] * 9)  # see statistics.c for the ends
+    assert abs(middle - 1.5) < 1e-9 and 1.2 - 1e-9 < low < 1.3 + 1e-9 and 1.7 - 1e-9 < high < 1.8 + 1e-9, (low, high)
+    assert peers.verdict(1.01, 1.2) == "faster" and peers.verdict(0.9, 1.1) == "not separated" and peers.verdict(0.8, 0.99) == "slower"
+    assert abs(peers.spread([50, 10, 40, 20, 30]) - 20) < 1e-9
+
+
+if __name__ == "__main__":
+    sys.exit(tap.run(tap.functions(__name__)))
