@@ -193,7 +193,7 @@ def test_wrong_command_lines_are_answered_with_a_sentence():
         (["loss", "mean_squared", "mean_squared_error"], "train", "--loss", "mean_squared"),
         (["openblass", "native"], "gemm", "--gemm", "openblass"),
         (["missing", "native,"], "gemm", "--gemm", "native,"),
-        (["--reference", "nativ"], "gemm", "--gemm", "native", "--reference", "nativ"),
+        (["nativ", "nearest is native"], "gemm", "--gemm", "native", "--reference", "nativ"),
         (["3x3", "32x256x784:NN"], "gemm", "--shapes", "3x3"),
         (["3x3:NN", "32x128"], "kernels", "--shapes", "3x3:NN"),
         (["-1x3", "32x128"], "kernels", "--shapes", "-1x3"),
