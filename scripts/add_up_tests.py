@@ -4,7 +4,8 @@
 
 Usage: scripts/add_up_tests.py BUILD...
 
-Meson counts executables; this counts tests. A test that a plan promised and that never reported counts as failed, and so does an
+Meson counts executables; this counts tests. A program that speaks no TAP is one test, or as many as its own closing line
+"N passed, N failed" says, and one that ends with 77 was skipped. A test that a plan promised and that never reported counts as failed, and so does an
 executable that ended badly without saying so, and a build folder without a log. cmocka 1.1.5 reports a skipped test as
 "not ok N # SKIP". The last line is "N passed, N failed" or "N passed, N failed, N skipped".
 """
@@ -15,6 +16,7 @@ import sys
 
 RESULT = re.compile(r"^\s*(not )?ok\b\s*(\d+)?\s*(?:-\s*)?(.*)$")
 PLAN = re.compile(r"^\s*1\.\.(\d+)\s*(?:#\s*(SKIP\b.*))?$", re.IGNORECASE)
+CLOSING = re.compile(r"^(\d+) passed, (\d+) failed")
 SKIP = re.compile(r"#\s*SKIP\S*\s*(.*)$", re.IGNORECASE)
 
 
@@ -58,6 +60,25 @@ class Sum:
             self.failed.append(f"{suite}: exit status {code} though no test failed")
         return failures
 
+    def add_program(self, suite, output, code):
+        """Adds a test that is told by its exit status."""
+        if code == 77:
+            self.skipped.append(f"{suite}: {output.strip().splitlines()[-1] if output.strip() else 'it says not why'}")
+            return 0
+        closing = [CLOSING.match(line) for line in output.splitlines() if CLOSING.match(line)]
+        passed, failed = map(int, closing[-1].groups()) if closing else (int(code == 0), int(code != 0))
+        if code != 0 and failed == 0:
+            failed = 1
+        self.passed += passed
+        self.failed += [f"{suite}: {failed} failed, exit status {code}"] * failed
+        return failed
+
+
+def protocols(build):
+    """How each test of a build tells its result: tap or exitcode."""
+    with open(os.path.join(build, "meson-info", "intro-tests.json"), encoding="utf-8") as tests:
+        return {test["name"]: test["protocol"] for test in json.load(tests)}
+
 
 def read_log(path):
     with open(path, encoding="utf-8", errors="replace") as log:
@@ -72,12 +93,15 @@ def add_build(total, build):
     entries = read_log(path)
     if not entries:
         total.failed.append(f"{build}: it has no tests")
+    protocol = protocols(build)
     for entry in entries:
-        suite = f"{build}: {entry['name'].split(':')[-1].strip()}"
+        name = entry["name"].split("/")[-1].strip()
+        suite = f"{build}: {name}"
         output, code = entry.get("stdout") or "", entry.get("returncode", 0)
         if entry["result"] in ("TIMEOUT", "INTERRUPT"):
             code = entry["result"].lower()
-        if total.add_log(suite, output, code):
+        add = total.add_program if protocol.get(name) == "exitcode" else total.add_log
+        if add(suite, output, code):
             print(f"-- {suite} ({entry['result']}, {entry['duration']:.1f} s)")
             print("\n".join((output + "\n" + (entry.get("stderr") or "")).strip().splitlines()[-60:]))
 

@@ -18,10 +18,13 @@ def script(name, *arguments):
     return done.returncode, done.stdout
 
 
-def add_up(*entries):
+def add_up(*entries, protocol="tap"):
     """What add_up_tests.py makes of a log with these (stdout, result, exit status): its status and last line."""
     with tempfile.TemporaryDirectory() as build:
         os.mkdir(os.path.join(build, "meson-logs"))
+        os.mkdir(os.path.join(build, "meson-info"))
+        with open(os.path.join(build, "meson-info", "intro-tests.json"), "w", encoding="utf-8") as tests:
+            json.dump([{"name": "suite", "protocol": protocol}], tests)
         with open(os.path.join(build, "meson-logs", "testlog.json"), "w", encoding="utf-8") as log:
             for stdout, result, code in entries:
                 entry = {"name": "suite", "stdout": stdout, "result": result, "returncode": code, "duration": 0.1}
@@ -53,6 +56,15 @@ def test_an_executable_that_ends_badly_after_its_last_test_failed():
 
 def test_an_executable_without_tests_failed():
     assert add_up(("", "OK", 0)) == (1, "0 passed, 1 failed")
+
+
+def test_a_program_without_tap_is_told_by_its_closing_line_or_exit_status():
+    assert add_up(("all well\n", "OK", 0), protocol="exitcode") == (0, "1 passed, 0 failed")
+    assert add_up(("", "FAIL", 1), protocol="exitcode") == (1, "0 passed, 1 failed")
+    assert add_up(("342 passed, 0 failed, 157 skipped\n", "OK", 0), protocol="exitcode") == (0, "342 passed, 0 failed")
+    assert add_up(("341 passed, 1 failed, 157 skipped\n", "FAIL", 1), protocol="exitcode") == (1, "341 passed, 1 failed")
+    assert add_up(("342 passed, 0 failed\n", "FAIL", -11), protocol="exitcode") == (1, "342 passed, 1 failed")
+    assert add_up(("ok 1\n", "OK", 0), ("SKIPPED: not there\n", "SKIP", 77), protocol="exitcode") == (0, "1 passed, 0 failed, 1 skipped")
 
 
 def test_a_build_without_a_log_failed():
