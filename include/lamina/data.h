@@ -27,14 +27,60 @@ LAM_API lam_dataset *lam_dataset_create(lam_context *context, const lam_array *i
  * {train,t10k}-images-idx3-ubyte and {train,t10k}-labels-idx1-ubyte, plain or .gz ("test" stands for t10k). Without "/train" or
  * "/test" the folder's only pair of files, or else the train part. Pixels stay bytes, scaled by 1/255 (digits: 1/16, their range
  * being 0 to 16) when gathered. Named sets are searched in LAMINA_DATA, ./data, ., the data folder of the installation and where
- * Debian's packages put them (/usr/share/datasets/NAME). "digits" has no test files: "digits/train" and "digits/test" are
- * three quarters and one quarter of its rows after a fixed shuffle, and so are the parts of any folder with one pair of its own
- * name. Errors: LAM_IO with the files that are missing, the folders searched and how to get them; LAM_FORMAT. Since 0.1. */
+ * Debian's packages put them (/usr/share/datasets/NAME). A name that ends in .csv (or .csv.gz) or .npz is a file, read as
+ * lam_dataset_open_csv and lam_dataset_open_npz do; "iris" is the file iris.csv. What has no test part, such as "digits", "iris"
+ * and tables, is divided: "digits/train" and "digits/test" are three quarters and one quarter of its rows after a fixed shuffle, and
+ * so are the parts of any folder with one pair of its own name.
+ * Errors: LAM_IO with the files that are missing, the folders searched and how to get them; LAM_FORMAT. Since 0.1. */
 LAM_API lam_dataset *lam_dataset_open(lam_context *context, const char *name);
 
 /* The same from four-file style paths: images (IDX, any rank) and labels (IDX, rank 1), each plain or gzip-compressed; `labels`
  * may be NULL. Only regular files are opened; sizes are checked against the bytes there are before memory is taken. Since 0.1. */
 LAM_API lam_dataset *lam_dataset_open_idx(lam_context *context, const char *images, const char *labels);
+
+/* ---- tables ------------------------------------------------------------------------------------------------------ */
+
+/* What the target column of a table is taken for. Detected: where any of its cells is no number, their texts are the names of
+ * classes; where all are whole numbers from 0 on, they are labels; otherwise they are floats. */
+typedef enum lam_target_kind {
+  LAM_TARGETS_DETECTED,
+  LAM_TARGETS_CLASSES, /* every different cell names a class, numbers too */
+  LAM_TARGETS_NUMBERS  /* floats; text is refused */
+} lam_target_kind;
+
+/* How a CSV file is read. */
+typedef struct lam_csv_options {
+  char delimiter;     /* 0: ',' */
+  bool no_header;     /* the first line is data; otherwise it names the columns */
+  const char *target; /* the target column: its name, or else its number, from 0; NULL: the last */
+  bool no_target;     /* all columns are inputs: rows to predict from */
+  lam_target_kind targets;
+  /* The names of the classes, in the order of their labels, where a model knows them already; a target that is none of them is
+   * refused. NULL: the names there are, sorted byte by byte, or by value where all are numbers. */
+  const char *const *class_names;
+  size_t class_count;
+  uint64_t reserved[8];
+} lam_csv_options;
+
+/* A table from a CSV file (RFC 4180), plain or gzip-compressed, as one input of floats and one target: integer labels or floats.
+ * Input cells are numbers with a decimal point, whatever the locale, or yes, no, true, false in any case, which are 1 and 0.
+ * Lines may end in CR LF; a byte order mark, empty lines and spaces around a number are passed over. A first line of nothing but
+ * numbers that do not count up from 0 or 1 is refused as a header. `options` may be NULL.
+ * Errors: LAM_IO; LAM_FORMAT with line (from 1) and column: other text in an input, empty cells, NaN and infinities, rows of
+ * different length, stray quotes, NUL bytes; LAM_UNKNOWN_NAME for a target column that is not there. Since 0.1. */
+LAM_API lam_dataset *lam_dataset_open_csv(lam_context *context, const char *path, const lam_csv_options *options);
+
+/* NumPy's arrays: inputs, and targets unless NULL, each a .npy file, plain or gzip-compressed; the first axis counts rows. Types:
+ * bytes (scaled as pixels, see lam_array), bool, int32, int64 (values within int32), float32, float64 (rounded to float32), all
+ * little-endian and in C order; never pickled objects. Errors: LAM_IO, LAM_FORMAT. Since 0.1. */
+LAM_API lam_dataset *lam_dataset_open_npy(lam_context *context, const char *inputs, const char *targets);
+
+/* The same from one .npz archive, with members stored or deflated: x and y (or X and Y), x_train and y_train, or arr_0 and arr_1,
+ * as numpy.savez names them. `part` is NULL, or "train" or "test", which stand for x_train and y_train, x_test and y_test. The
+ * targets may be missing. Since 0.1. */
+LAM_API lam_dataset *lam_dataset_open_npz(lam_context *context, const char *path, const char *part);
+
+/* ---- parts and views --------------------------------------------------------------------------------------------- */
 
 /* How lam_dataset_split chooses. */
 typedef struct lam_split_options {
@@ -67,9 +113,11 @@ LAM_API const lam_array *lam_dataset_input(const lam_dataset *dataset, size_t in
 LAM_API const lam_array *lam_dataset_target(const lam_dataset *dataset, size_t index);
 /* The address of a row's first element, or NULL. Since 0.1. */
 LAM_API const void *lam_dataset_row(const lam_dataset *dataset, const lam_array *array, size_t row);
-/* 1 + the largest label of the first target, where that holds integer labels; otherwise 0. Of a part: what the whole has, so that
- * all parts agree. Since 0.1. */
+/* 1 + the largest label of the first target, where that holds integer labels, or the number of class names where that is more;
+ * otherwise 0. Of a part: what the whole has, so that all parts agree. Since 0.1. */
 LAM_API size_t lam_dataset_classes(const lam_dataset *dataset);
+/* The name of a class of the first target, "setosa"; NULL where it has none. Lives as long as the dataset. Since 0.1. */
+LAM_API const char *lam_dataset_class_name(const lam_dataset *dataset, size_t label);
 
 #ifdef __cplusplus
 }

@@ -100,6 +100,10 @@ LAM_API lam_node lam_flatten(lam_node x);
 /* An activation alone; softmax and log_softmax run along the last axis. Since 0.1. */
 LAM_API lam_node lam_activate(lam_node x, lam_activation activation);
 
+/* Keras's Normalization, along the last axis: y = (x - mean) / max(sqrt(variance), 1e-7). Its weights mean and variance, 0 and 1
+ * at first, are not trained: lam_adapt computes them from data, or lam_model_set_parameter sets them. Since 0.1. */
+LAM_API lam_node lam_normalization(lam_node x);
+
 /* How several nodes of one shape become one: X(NAME, name). */
 #define LAM_MERGE_LIST(X) X(ADD, add)
 

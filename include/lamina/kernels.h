@@ -62,6 +62,11 @@ LAM_API lam_status lam_from_bytes(float *y, size_t ldy, const uint8_t *x, size_t
 LAM_API lam_status lam_affine(float *y, size_t ldy, const float *x, size_t ldx, float scale, float offset, size_t rows,
                               size_t columns);
 
+/* y = (x - mean) / max(sqrt(variance), 1e-7), each step rounded once; `mean` and `variance` are one row of `columns` floats. With
+ * `mean` NULL nothing is subtracted: the backward pass, dx from dy. */
+LAM_API lam_status lam_standardize(float *y, size_t ldy, const float *x, size_t ldx, const float *mean, const float *variance,
+                                   size_t rows, size_t columns);
+
 /* ---- along a row ------------------------------------------------------------------------------------------------- */
 
 /* softmax: y_ij = exp(x_ij - m_i) / sum_k exp(x_ik - m_i), m_i the row's maximum. Relative error at most

@@ -57,6 +57,7 @@ typedef struct lam_layer_info {
   lam_shape output;  /* rank 0: not built */
   size_t parameters; /* numbers in its weights; 0 for a repeated application, whose weights were counted before */
   size_t inputs;     /* nodes it is connected to; their places in this list: lam_model_layer_input */
+  size_t fixed;      /* of its parameters, those that no optimizer changes */
 } lam_layer_info;
 
 LAM_API size_t lam_model_layer_count(const lam_model *model);
@@ -69,6 +70,7 @@ typedef struct lam_parameter {
   lam_shape shape;
   size_t count;
   const float *data;
+  bool fixed; /* no optimizer changes it: mean and variance of a normalization */
 } lam_parameter;
 
 LAM_API size_t lam_model_parameter_count(const lam_model *model);
@@ -81,6 +83,14 @@ LAM_API lam_status lam_model_set_parameter(lam_model *model, const char *name, c
  * from its dataset, saved with the model; scale 0: none recorded. Since 0.1. */
 LAM_API lam_status lam_model_input_scaling(const lam_model *model, size_t input, float *scale, float *offset);
 LAM_API lam_status lam_model_set_input_scaling(lam_model *model, size_t input, float scale, float offset);
+
+/* The names of the classes that the first output tells apart, in the order of their labels: recorded by the first fit whose
+ * dataset has them, saved with the model. NULL where there is none. Since 0.1. */
+LAM_API const char *lam_model_class_name(const lam_model *model, size_t label);
+/* How many there are; 0: none recorded. Since 0.1. */
+LAM_API size_t lam_model_class_count(const lam_model *model);
+/* Replaces them; the strings are copied. NULL and 0: none. Since 0.1. */
+LAM_API lam_status lam_model_set_class_names(lam_model *model, const char *const *names, size_t count);
 
 /* ---- sessions ---------------------------------------------------------------------------------------------------- */
 

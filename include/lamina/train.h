@@ -86,6 +86,13 @@ LAM_API lam_model *lam_trainer_model(const lam_trainer *trainer);
 /* Changes the learning rate from the next step on. Since 0.1. */
 LAM_API lam_status lam_trainer_set_learning_rate(lam_trainer *trainer, float learning_rate);
 
+/* ---- adapt ------------------------------------------------------------------------------------------------------- */
+
+/* Keras's adapt: sets mean and variance of every normalization layer that an input feeds directly to those of the dataset's rows
+ * (the population's variance, in double), and records how the inputs become numbers. Builds a model that is not built. Errors:
+ * LAM_INVALID_ARGUMENT where there is no such layer; LAM_INVALID_SHAPE, LAM_INVALID_DATA. Since 0.1. */
+LAM_API lam_status lam_adapt(lam_model *model, const lam_dataset *data);
+
 /* ---- fit, evaluate, predict -------------------------------------------------------------------------------------- */
 
 /* Loss and accuracy, means over rows. Accuracy follows the targets: integer labels, or dense targets more than one wide: the
