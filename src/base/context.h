@@ -54,6 +54,8 @@ void lam_release(lam_context *context, void *memory, size_t size);
 lam_status lam_grow(lam_context *context, void **memory, size_t *capacity, size_t needed, size_t size);
 char *lam_copy_string(lam_context *context, const char *string); /* release with lam_release_string */
 void lam_release_string(lam_context *context, char *string);
+/* Copies of `count` strings and the pointers to them as one piece of *bytes. */
+char **lam_copy_strings(lam_context *context, const char *const *strings, size_t count, size_t *bytes);
 
 /* A zeroed object of `size` bytes that starts with a lam_object, linked into the context; NULL where memory is exhausted or the
  * context is NULL or unusable. lam_object_destroy unlinks it, calls its destroy, and frees it; it takes NULL. */
@@ -67,6 +69,8 @@ lam_status lam_fail(lam_context *context, lam_status status, const char *format,
 /* Tells the log callback a line, if there is one. */
 void lam_log_line(lam_context *context, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The bytes of the well-formed UTF-8 character that begins `left` > 0 bytes, 0 where there is none (Unicode 15, table 3-7). */
+size_t lam_utf8_size(const char *text, size_t left);
 /* How many bytes of `text`, at most `limit`, to keep so that no UTF-8 character is cut. */
 size_t lam_utf8_prefix(const char *text, size_t limit);
 

@@ -57,6 +57,21 @@ void lam_release_string(lam_context *context, char *string) {
   if (string) lam_release(context, string, strlen(string) + 1);
 }
 
+char **lam_copy_strings(lam_context *context, const char *const *strings, size_t count, size_t *bytes) {
+  size_t size = count * sizeof(char *); // the pointers are in memory already: no overflow
+  for (size_t i = 0; i < count; ++i) size += strlen(strings[i]) + 1;
+  char **copies = lam_allocate(context, size);
+  if (!copies) return NULL;
+  char *next = (char *)(copies + count);
+  for (size_t i = 0; i < count; ++i) {
+    size_t length = strlen(strings[i]) + 1;
+    copies[i] = memcpy(next, strings[i], length);
+    next += length;
+  }
+  *bytes = size;
+  return copies;
+}
+
 bool lam_all_zero(const void *bytes, size_t size) {
   const unsigned char *byte = bytes;
   for (size_t i = 0; i < size; ++i)

@@ -28,6 +28,19 @@ const char *lam_error_message(const lam_context *context) {
   return context ? context->message : "no context could be made: out of memory";
 }
 
+size_t lam_utf8_size(const char *text, size_t left) {
+  const unsigned char *at = (const unsigned char *)text;
+  unsigned char c = at[0];
+  if (c < 0x80) return 1;
+  size_t size = c >= 0xc2 && c <= 0xdf ? 2 : c >= 0xe0 && c <= 0xef ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
+  if (size == 0 || left < size) return 0;
+  unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+  if (at[1] < low || at[1] > high) return 0;
+  for (size_t i = 2; i < size; ++i)
+    if (at[i] < 0x80 || at[i] > 0xbf) return 0;
+  return size;
+}
+
 size_t lam_utf8_prefix(const char *text, size_t limit) {
   size_t size = strnlen(text, limit + 1);
   if (size <= limit) return size;

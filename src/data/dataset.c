@@ -14,6 +14,7 @@ static void destroy(lam_object *object) {
   lam_release(context, dataset->inputs, (dataset->input_count + dataset->target_count) * sizeof(lam_array));
   lam_release(context, dataset->order_block.memory, dataset->order_block.size);
   for (size_t i = 0; i < 2; ++i) lam_release(context, dataset->files[i].memory, dataset->files[i].size);
+  lam_release(context, dataset->names_block.memory, dataset->names_block.size);
 }
 
 lam_dataset *lam_dataset_over(lam_context *context, const lam_array *inputs, size_t input_count, const lam_array *targets,
@@ -74,6 +75,16 @@ uint32_t *lam_dataset_own_order(lam_dataset *dataset, size_t rows) {
   return order;
 }
 
+lam_status lam_dataset_own_names(lam_dataset *dataset, const char *const *names, size_t count) {
+  size_t bytes = 0;
+  char **copies = lam_copy_strings(dataset->object.context, names, count, &bytes);
+  if (!copies) return LAM_OUT_OF_MEMORY;
+  dataset->names_block = (lam_block){ copies, bytes };
+  dataset->class_names = (const char *const *)copies;
+  dataset->class_count = count;
+  return LAM_OK;
+}
+
 lam_dataset *lam_dataset_slice(const lam_dataset *dataset, size_t first, size_t count) {
   if (!dataset) return NULL;
   lam_context *context = dataset->object.context;
@@ -84,7 +95,10 @@ lam_dataset *lam_dataset_slice(const lam_dataset *dataset, size_t first, size_t 
   }
   lam_dataset *part = lam_dataset_over(context, dataset->inputs, dataset->input_count, dataset->targets, dataset->target_count,
                                        dataset->first + first, count);
-  if (part && dataset->order) {
+  if (!part) return NULL;
+  part->class_names = dataset->class_names;
+  part->class_count = dataset->class_count;
+  if (dataset->order) {
     part->first = 0;
     part->order = dataset->order + first;
   }
@@ -167,7 +181,12 @@ size_t lam_dataset_classes(const lam_dataset *dataset) {
     lam_array_gather_labels(target, NULL, &(uint32_t){ (uint32_t)i }, 1, &label);
     if (label > most) most = label;
   }
-  return (size_t)((int64_t)most + 1);
+  size_t classes = (size_t)((int64_t)most + 1);
+  return classes > dataset->class_count ? classes : dataset->class_count;
+}
+
+const char *lam_dataset_class_name(const lam_dataset *dataset, size_t label) {
+  return dataset && label < dataset->class_count ? dataset->class_names[label] : NULL;
 }
 
 /* ---- what training uses ------------------------------------------------------------------------------------------ */

@@ -21,9 +21,12 @@ struct lam_dataset {
   lam_array *inputs, *targets; /* one allocation: the inputs, then the targets */
   size_t input_count, target_count;
   size_t first, rows;
-  const uint32_t *order; /* its own or that of the dataset it is a part of; NULL */
-  lam_block order_block; /* what it owns and gives back: its order, */
-  lam_block files[2];    /* and the elements that were read from files */
+  const uint32_t *order;          /* its own or that of the dataset it is a part of; NULL */
+  lam_block order_block;          /* what it owns and gives back: its order, */
+  lam_block files[2];             /* the elements that were read from files, */
+  lam_block names_block;          /* and the names of classes */
+  const char *const *class_names; /* its own or those of the dataset it is a part of; NULL */
+  size_t class_count;
 };
 
 /* lam_dataset_create for arrays that were checked, over the rows [first, first + rows) of their views. */
@@ -32,6 +35,9 @@ lam_dataset *lam_dataset_over(lam_context *context, const lam_array *inputs, siz
 
 /* Makes room for an order of `rows` rows, which the dataset owns, to be filled; NULL where memory is exhausted. */
 uint32_t *lam_dataset_own_order(lam_dataset *dataset, size_t rows);
+
+/* Gives the dataset copies of names. */
+lam_status lam_dataset_own_names(lam_dataset *dataset, const char *const *names, size_t count);
 
 /* Batches: row i is the dataset's row rows[i]; NULL stands for 0, 1, 2, ... See lam_array_gather, which does the work. Inputs
  * take the scale and offset of lam_array_scaling; targets are taken as they are, uint8 and int32 becoming floats. Labels need a

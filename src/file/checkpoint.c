@@ -116,6 +116,7 @@ static lam_status read_states(const lam_file *file, lam_trainer *trainer) {
   for (size_t i = 0; i < trainer->state_count; ++i)
     for (size_t j = 0; j < model->weight_count && !status; ++j) {
       const lam_weight *weight = &model->weights[j];
+      if (weight->fixed) continue;
       char name[STATE_NAME];
       state_name(name, trainer->optimizer, i, weight);
       status = lam_file_read_tensor(file, name, weight->shape, trainer->states[i] + weight->offset);
@@ -131,6 +132,7 @@ static lam_status check_size(const lam_file *file, const lam_model *model, const
                     (unsigned long long)lam_model_row_bytes(model), file->bytes->size);
   for (size_t i = 0; i < lam_optimizer_states(options); ++i)
     for (size_t j = 0; j < model->weight_count; ++j) {
+      if (model->weights[j].fixed) continue;
       char name[STATE_NAME];
       state_name(name, optimizer, i, &model->weights[j]);
       lam_status status = lam_file_find_tensor(file, name, model->weights[j].shape, NULL);

@@ -23,19 +23,6 @@ lam_status lam_json_fail(lam_context *context, const char *what, const lam_json_
 
 /* ---- strings ----------------------------------------------------------------------------------------------------- */
 
-/* The bytes of the well-formed UTF-8 sequence at `at`, 0 where there is none (Unicode 15, table 3-7). */
-static size_t utf8_size(const unsigned char *at, size_t left) {
-  unsigned char c = at[0];
-  if (c < 0x80) return 1;
-  size_t size = c >= 0xc2 && c <= 0xdf ? 2 : c >= 0xe0 && c <= 0xef ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
-  if (size == 0 || left < size) return 0;
-  unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-  if (at[1] < low || at[1] > high) return 0;
-  for (size_t i = 2; i < size; ++i)
-    if (at[i] < 0x80 || at[i] > 0xbf) return 0;
-  return size;
-}
-
 static size_t put_utf8(char *to, uint32_t point) {
   if (point < 0x80) return to[0] = (char)point, 1;
   if (point < 0x800) return to[0] = (char)(0xc0 | point >> 6), to[1] = (char)(0x80 | (point & 0x3f)), 2;
@@ -105,7 +92,7 @@ static char scan_string(lam_json_scanner *s) {
       to += size;
       continue;
     }
-    size_t size = utf8_size((const unsigned char *)from, (size_t)(s->end - from));
+    size_t size = lam_utf8_size(from, (size_t)(s->end - from));
     if (size == 0) return fail_at(s, from, "a string is not UTF-8");
     memmove(to, from, size);
     to += size;

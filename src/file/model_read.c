@@ -232,6 +232,28 @@ static lam_status read_scaling(const lam_file *file, lam_model *model) {
   return LAM_OK;
 }
 
+/* The copies count to what loading may need beyond the file's own size. */
+static lam_status read_class_names(const lam_file *file, lam_model *model) {
+  const lam_json *list = lam_json_member(file->document.root, "class_names");
+  if (!list) return LAM_OK;
+  size_t count = list->kind == LAM_JSON_ARRAY ? list->size : 0, bytes = 2 * count * sizeof(char *);
+  const lam_json *item = lam_json_first(list);
+  for (size_t i = 0; i < count; ++i, item = lam_json_after(item)) {
+    if (item->kind != LAM_JSON_STRING) count = 0;
+    bytes += item->size + 1;
+  }
+  if (count == 0 || !lam_file_needs(file->bytes->size, file->tensors.capacity, file->document.bytes + bytes, model->node_count,
+                                    model->edge_count))
+    return lam_fail(file->context, LAM_FORMAT, "%s: lamina metadata: class_names is malformed", file->bytes->name);
+  const char **names = lam_allocate_array(file->context, count, sizeof *names);
+  if (!names) return LAM_OUT_OF_MEMORY;
+  item = lam_json_first(list);
+  for (size_t i = 0; i < count; ++i, item = lam_json_after(item)) names[i] = item->text;
+  lam_status status = lam_model_set_class_names(model, names, count);
+  lam_release(file->context, (void *)names, count * sizeof *names);
+  return status;
+}
+
 lam_status lam_json_get_training(lam_context *context, const char *what, const lam_json *object, lam_trainer_options *options) {
   lam_status status = lam_json_get_fields(context, what, lam_json_member(object, "options"), lam_trainer_fields, options);
   if (status) return status;
@@ -250,6 +272,7 @@ lam_model *lam_file_model(lam_file *file) {
   lam_model *model = read_graph(file);
   if (!model) return NULL;
   lam_status status = read_scaling(file, model);
+  if (!status) status = read_class_names(file, model);
   if (!status) status = read_training(file, model);
   if (!status) status = read_weights(file, model);
   if (!status) status = lam_golden_check(file, model);

@@ -81,6 +81,13 @@ void lam_json_put_training(lam_json_writer *w, const lam_trainer_options *option
   lam_json_close(w, '}');
 }
 
+static void put_class_names(lam_json_writer *w, const lam_model *model) {
+  lam_json_key(w, "class_names");
+  lam_json_open(w, '[');
+  for (size_t i = 0; i < model->class_count; ++i) lam_json_put_text(w, model->class_names[i]);
+  lam_json_close(w, ']');
+}
+
 static void put_all(lam_json_writer *w, const lam_model *model, const lam_trainer *trainer) {
   lam_json_open(w, '{');
   lam_json_key(w, "version");
@@ -88,6 +95,7 @@ static void put_all(lam_json_writer *w, const lam_model *model, const lam_traine
   put_layers(w, model);
   put_nodes(w, model);
   put_scaling(w, model);
+  if (model->class_count) put_class_names(w, model);
   if (model->has_training) {
     lam_json_key(w, "training");
     lam_json_put_training(w, &model->training);
@@ -108,9 +116,11 @@ typedef struct tensor_list {
   char folders[LAM_MOST_STATES][64];
 } tensor_list;
 
+/* The weights, or an optimizer's states, of which fixed weights have none. */
 static void add_weights(tensor_list *list, const lam_model *model, const char *folder, const float *block) {
   for (size_t i = 0; i < model->weight_count; ++i) {
     const lam_weight *weight = &model->weights[i];
+    if (weight->fixed && block != model->values) continue;
     list->tensors[list->count++] =
         (lam_tensor_data){ folder, weight->name, weight->shape, weight->count, block + weight->offset };
   }
@@ -156,6 +166,7 @@ bool lam_file_needs(size_t size, size_t tensors, size_t json, size_t nodes, size
 static lam_status check_loadable(const lam_model *model, const tensor_list *list, const lam_json_writer *w) {
   size_t size = w->size, json = sizeof(lam_json);
   for (size_t i = 0; i < list->count; ++i) size += list->tensors[i].count * sizeof(float);
+  if (model->class_count) json += model->class_bytes + model->class_count * sizeof(char *);
   for (size_t i = 0; i < w->size; ++i) json += strchr(",:[{", w->text[i]) ? sizeof(lam_json) : 0;
   if (lam_file_needs(size, list->count, json, model->node_count, model->edge_count)) return LAM_OK;
   return lam_fail(model->object.context, LAM_UNSUPPORTED,

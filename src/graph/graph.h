@@ -88,6 +88,9 @@ struct lam_shaping {
 lam_status lam_declare_weight(lam_shaping *shaping, const char *name, lam_shape shape, lam_initializer initializer, size_t fan_in,
                               size_t fan_out);
 
+/* The same for one that no optimizer changes. */
+lam_status lam_declare_fixed_weight(lam_shaping *shaping, const char *name, lam_shape shape, lam_initializer initializer);
+
 /* Fails with LAM_INVALID_SHAPE and a sentence that starts with this layer and the layers before it, with their shapes:
  *   dense_1 (Dense) after dense (Dense) of shape (6): <format ...> */
 lam_status lam_shape_fail(lam_shaping *shaping, const char *format, ...) __attribute__((format(printf, 2, 3)));

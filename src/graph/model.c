@@ -22,6 +22,7 @@ static void model_release(lam_object *object) {
   lam_release(context, model->scaling, model->input_count * sizeof *model->scaling);
   lam_release(context, model->weights, model->weight_capacity * sizeof *model->weights);
   lam_release(context, model->values, model->value_count * sizeof *model->values);
+  lam_release(context, model->class_names, model->class_bytes);
 }
 
 /* ---- from a graph ------------------------------------------------------------------------------------------------- */
@@ -165,12 +166,12 @@ lam_status lam_shape_fail(lam_shaping *shaping, const char *format, ...) {
   return lam_fail(shaping->context, LAM_INVALID_SHAPE, "%s (%s)%s: %s", node->layer->name, node->layer->type->name, before, what);
 }
 
-lam_status lam_declare_weight(lam_shaping *shaping, const char *name, lam_shape shape, lam_initializer initializer, size_t fan_in,
-                              size_t fan_out) {
+static lam_status declare(lam_shaping *shaping, const char *name, lam_weight declared) {
   lam_model *model = shaping->model;
   lam_model_node *node = &model->nodes[shaping->node];
-  size_t count = 0;
-  if (!lam_shape_count(shape, &count)) return lam_shape_fail(shaping, "its %s would have more than 2^31 - 1 numbers", name);
+  lam_shape shape = declared.shape;
+  if (!lam_shape_count(shape, &declared.count))
+    return lam_shape_fail(shaping, "its %s would have more than 2^31 - 1 numbers", name);
   if (!node->first_use) { /* the weight the first application declared */
     const lam_weight *shared = &model->weights[node->first_weight + node->weight_count++];
     if (lam_shape_equal(shared->shape, shape)) return LAM_OK;
@@ -182,12 +183,32 @@ lam_status lam_declare_weight(lam_shaping *shaping, const char *name, lam_shape 
                sizeof *model->weights))
     return LAM_OUT_OF_MEMORY;
   lam_weight *weight = &model->weights[model->weight_count++];
-  *weight = (lam_weight){ .shape = shape, .count = count, .initializer = initializer, .fan_in = fan_in, .fan_out = fan_out };
+  *weight = declared;
   (void)snprintf(weight->name, sizeof weight->name, "%s/%s", node->layer->name, name);
-  weight->offset = model->value_count;
-  model->value_count += (count + 15) / 16 * 16;
   node->weight_count++;
   return LAM_OK;
+}
+
+lam_status lam_declare_weight(lam_shaping *shaping, const char *name, lam_shape shape, lam_initializer initializer, size_t fan_in,
+                              size_t fan_out) {
+  return declare(shaping, name, (lam_weight){ .shape = shape, .initializer = initializer, .fan_in = fan_in, .fan_out = fan_out });
+}
+
+lam_status lam_declare_fixed_weight(lam_shaping *shaping, const char *name, lam_shape shape, lam_initializer initializer) {
+  return declare(shaping, name, (lam_weight){ .shape = shape, .initializer = initializer, .fixed = true });
+}
+
+/* Trained weights come first: what an optimizer works on is one piece. */
+static void place_weights(lam_model *model) {
+  for (int fixed = 0; fixed < 2; fixed++) {
+    for (size_t i = 0; i < model->weight_count; i++) {
+      lam_weight *weight = &model->weights[i];
+      if (weight->fixed != (bool)fixed) continue;
+      weight->offset = model->value_count;
+      model->value_count += (weight->count + 15) / 16 * 16;
+    }
+    if (!fixed) model->trained_count = model->value_count;
+  }
 }
 
 static size_t first_weight_of(const lam_model *model, size_t index) {
@@ -247,7 +268,7 @@ static lam_status unbuild(lam_model *model, lam_status status) {
   for (size_t i = 0; i < model->node_count; i++) model->nodes[i].shape = (lam_shape){ { 0 }, 0 };
   lam_release(model->object.context, model->values, model->value_count * sizeof *model->values);
   model->values = NULL;
-  model->value_count = model->weight_count = 0;
+  model->value_count = model->trained_count = model->weight_count = 0;
   model->built = false;
   return status;
 }
@@ -261,6 +282,7 @@ static lam_status infer_shapes(lam_model *model, bool *known) {
     if (model->nodes[model->inputs[i]].shape.rank == 0) return LAM_OK;
   for (size_t i = 0; i < model->node_count && !status; i++) status = shape_node(model, i);
   *known = status == LAM_OK;
+  if (!status) place_weights(model);
   return status ? unbuild(model, status) : LAM_OK;
 }
 

@@ -24,6 +24,7 @@ typedef struct lam_weight {
   lam_shape shape;
   size_t count;
   size_t offset; /* in the block, a multiple of 16; what lies between weights is 0 and stays 0 */
+  bool fixed;    /* no optimizer changes it and it has no gradient */
   lam_initializer initializer;
   size_t fan_in, fan_out;
 } lam_weight;
@@ -46,8 +47,10 @@ struct lam_model {
   bool built;
   lam_weight *weights;
   size_t weight_count, weight_capacity;
-  float *values; /* the block */
-  size_t value_count;
+  float *values; /* the block: trained weights, then the fixed ones */
+  size_t value_count, trained_count;
+  char **class_names; /* one allocation of class_bytes; NULL */
+  size_t class_count, class_bytes;
   /* How it was trained last: lam_trainer_create records it, files keep it, LAM_PROBABILITIES needs it. */
   bool has_training;
   lam_trainer_options training;

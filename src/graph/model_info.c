@@ -30,9 +30,12 @@ lam_status lam_model_layer(const lam_model *model, size_t layer, lam_layer_info 
   if (layer >= model->node_count)
     return lam_fail(model->object.context, LAM_INVALID_ARGUMENT, "layer %zu of a model with %zu", layer, model->node_count);
   const lam_model_node *node = &model->nodes[layer];
-  *info = (lam_layer_info){ node->layer->name, node->layer->type->name, node->shape, 0, node->input_count };
-  for (size_t i = 0; model->built && node->first_use && i < node->weight_count; i++)
-    info->parameters += model->weights[node->first_weight + i].count;
+  *info = (lam_layer_info){ node->layer->name, node->layer->type->name, node->shape, 0, node->input_count, 0 };
+  for (size_t i = 0; model->built && node->first_use && i < node->weight_count; i++) {
+    const lam_weight *weight = &model->weights[node->first_weight + i];
+    info->parameters += weight->count;
+    info->fixed += weight->fixed ? weight->count : 0;
+  }
   return LAM_OK;
 }
 
@@ -49,7 +52,7 @@ lam_status lam_model_parameter(const lam_model *model, size_t index, lam_paramet
     return lam_fail(model->object.context, LAM_INVALID_ARGUMENT, "weight %zu of a model with %zu", index,
                     lam_model_parameter_count(model));
   const lam_weight *weight = &model->weights[index];
-  *parameter = (lam_parameter){ weight->name, weight->shape, weight->count, model->values + weight->offset };
+  *parameter = (lam_parameter){ weight->name, weight->shape, weight->count, model->values + weight->offset, weight->fixed };
   return LAM_OK;
 }
 
@@ -86,6 +89,36 @@ lam_status lam_model_set_input_scaling(lam_model *model, size_t input, float sca
   if (!(scale - scale == 0.0f) || !(offset - offset == 0.0f))
     return lam_fail(model->object.context, LAM_INVALID_ARGUMENT, "the scaling of input %zu is not finite", input);
   model->scaling[input] = (lam_input_scaling){ scale, offset };
+  return LAM_OK;
+}
+
+size_t lam_model_class_count(const lam_model *model) { return model ? model->class_count : 0; }
+
+const char *lam_model_class_name(const lam_model *model, size_t label) {
+  return model && label < model->class_count ? model->class_names[label] : NULL;
+}
+
+/* Files hold names as JSON, which is UTF-8. */
+static bool is_utf8(const char *text) {
+  size_t size = 1;
+  for (size_t left = strlen(text); left && size; left -= size, text += size) size = lam_utf8_size(text, left);
+  return size > 0;
+}
+
+lam_status lam_model_set_class_names(lam_model *model, const char *const *names, size_t count) {
+  if (!model || (count && !names)) return LAM_NO_HANDLE;
+  lam_context *context = model->object.context;
+  char **copies = NULL;
+  size_t bytes = 0;
+  for (size_t i = 0; i < count; i++)
+    if (!names[i] || !is_utf8(names[i]))
+      return lam_fail(context, names[i] ? LAM_INVALID_DATA : LAM_NO_HANDLE, "the name of class %zu is %s", i,
+                      names[i] ? "not UTF-8" : "NULL");
+  if (count && !(copies = lam_copy_strings(context, names, count, &bytes))) return LAM_OUT_OF_MEMORY;
+  lam_release(context, model->class_names, model->class_bytes);
+  model->class_names = copies;
+  model->class_count = count;
+  model->class_bytes = bytes;
   return LAM_OK;
 }
 

@@ -63,11 +63,17 @@ static void join_activations(lam_lowering *lowering) {
   }
 }
 
+static bool has_trained_weights(const lam_model *model, const lam_model_node *node) {
+  for (size_t i = 0; i < node->weight_count; i++)
+    if (!model->weights[node->first_weight + i].fixed) return true;
+  return false;
+}
+
 static void find_needed_gradients(lam_lowering *lowering) {
   const lam_model *model = lowering->model;
   for (size_t i = 0; i < model->node_count; i++) {
     const lam_model_node *node = &model->nodes[i];
-    bool needed = node->weight_count > 0 || (node->input_count == 0 && lowering->plan->options.input_gradients);
+    bool needed = has_trained_weights(model, node) || (node->input_count == 0 && lowering->plan->options.input_gradients);
     for (size_t j = 0; j < node->input_count; j++) needed = needed || lowering->needs_gradient[node->inputs[j]];
     lowering->needs_gradient[i] = needed;
   }
@@ -389,8 +395,8 @@ lam_plan *lam_plan_create(lam_model *model, const lam_plan_options *options) {
   plan->options = *options;
   plan->has_accuracy = accuracy_means_something(model, options);
   lam_status status = allocate_pointers(plan);
-  if (!status && options->backward && model->value_count) {
-    plan->gradients = lam_allocate_zero(context, model->value_count * sizeof *plan->gradients);
+  if (!status && options->backward && model->trained_count) {
+    plan->gradients = lam_allocate_zero(context, model->trained_count * sizeof *plan->gradients);
     if (!plan->gradients) status = LAM_OUT_OF_MEMORY;
   }
   if (!status) status = lower_with_memory(plan);
@@ -405,6 +411,6 @@ void lam_plan_destroy(lam_plan *plan) {
   lam_release(context, plan->inputs, pointer_count(plan->model) * sizeof *plan->inputs);
   lam_release(context, plan->operations, plan->operation_capacity * sizeof *plan->operations);
   lam_release(context, plan->arena, plan->arena_size);
-  lam_release(context, plan->gradients, plan->gradients ? plan->model->value_count * sizeof *plan->gradients : 0);
+  lam_release(context, plan->gradients, plan->gradients ? plan->model->trained_count * sizeof *plan->gradients : 0);
   lam_release(context, plan, sizeof *plan);
 }

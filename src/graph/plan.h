@@ -80,7 +80,7 @@ struct lam_plan {
   size_t operation_count, forward_count, operation_capacity;
   float *arena;
   size_t arena_size; /* bytes */
-  float *gradients;  /* as the model's block; NULL without backward */
+  float *gradients;  /* as the trained part of the model's block; NULL without backward */
   /* Where the caller puts rows and finds results; each rows x width, lying next to each other. */
   float **inputs, **outputs, **targets, **losses;
   float **raw_outputs; /* before the finishing operations: enough to tell the class */

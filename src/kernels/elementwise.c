@@ -62,3 +62,17 @@ void LAM_KERNEL(from_bytes)(float *y, size_t ldy, const uint8_t *x, size_t ldx, 
     vec_store_n(y + full, vec_fma(s, vec_load_bytes_n(x + full, rest), o), rest);
   }
 }
+
+/* Column by column: the square roots are taken once. Dividing, and not multiplying by an inverse, rounds once as Keras does. */
+void LAM_KERNEL(standardize)(float *y, size_t ldy, const float *x, size_t ldx, const float *mean, const float *variance,
+                             size_t rows, size_t columns) {
+  for (size_t j = 0; j < columns; j += LAM_LANES) {
+    size_t n = columns - j < LAM_LANES ? columns - j : LAM_LANES;
+    lam_vec center = mean ? vec_load_n(mean + j, n) : vec_zero();
+    lam_vec deviation = vec_max(vec_sqrt(vec_load_n(variance + j, n)), vec_splat(1e-7f));
+    for (size_t i = 0; i < rows; ++i) {
+      lam_vec value = vec_sub(vec_load_n(x + i * ldx + j, n), center);
+      vec_store_n(y + i * ldy + j, vec_div(value, deviation), n);
+    }
+  }
+}

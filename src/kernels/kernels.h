@@ -38,6 +38,8 @@
   X(add, (float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows, size_t columns))            \
   X(from_bytes, (float *y, size_t ldy, const uint8_t *x, size_t ldx, float scale, float offset, size_t rows, size_t columns))    \
   X(affine, (float *y, size_t ldy, const float *x, size_t ldx, float scale, float offset, size_t rows, size_t columns))          \
+  X(standardize,                                                                                                                 \
+    (float *y, size_t ldy, const float *x, size_t ldx, const float *mean, const float *variance, size_t rows, size_t columns))   \
   X(log_sum_exp, (float *y, const float *x, size_t ldx, size_t rows, size_t columns))                                            \
   X(argmax, (int32_t * index, const float *x, size_t ldx, size_t rows, size_t columns))                                          \
   X(column_sums, (float *y, const float *x, size_t ldx, size_t rows, size_t columns))                                            \

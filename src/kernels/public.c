@@ -70,6 +70,11 @@ lam_status lam_from_bytes(float *y, size_t ldy, const uint8_t *x, size_t ldx, fl
   LAM_RUN(from_bytes(y, ldy, x, ldx, scale, offset, rows, columns), { y, ldy }, { x, ldx });
 }
 
+lam_status lam_standardize(float *y, size_t ldy, const float *x, size_t ldx, const float *mean, const float *variance,
+                           size_t rows, size_t columns) {
+  LAM_RUN(standardize(y, ldy, x, ldx, mean, variance, rows, columns), { y, ldy }, { x, ldx }, { variance, columns });
+}
+
 lam_status lam_affine(float *y, size_t ldy, const float *x, size_t ldx, float scale, float offset, size_t rows, size_t columns) {
   LAM_RUN(affine(y, ldy, x, ldx, scale, offset, rows, columns), { y, ldy }, { x, ldx });
 }

@@ -7,7 +7,8 @@
 #include <string.h>
 
 const lam_layer_type *const lam_layer_types[] = {
-  &lam_input_type, &lam_dense_type, &lam_flatten_type, &lam_activation_type, &lam_add_type, &lam_concatenate_type, NULL,
+  &lam_input_type, &lam_dense_type,       &lam_flatten_type,       &lam_activation_type,
+  &lam_add_type,   &lam_concatenate_type, &lam_normalization_type, NULL,
 };
 
 const lam_layer_type *lam_layer_type_find(const char *name) {

@@ -7,7 +7,8 @@
 
 #include "graph/plan.h"
 
-extern const lam_layer_type lam_dense_type, lam_flatten_type, lam_activation_type, lam_add_type, lam_concatenate_type;
+extern const lam_layer_type lam_dense_type, lam_flatten_type, lam_activation_type, lam_add_type, lam_concatenate_type,
+    lam_normalization_type;
 
 /* The options of a Dense. */
 typedef struct lam_dense_layer {

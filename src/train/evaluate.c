@@ -13,7 +13,7 @@ enum { LAM_STANDARD_BATCH = 32 };
 
 /* ---- checks ------------------------------------------------------------------------------------------------------- */
 
-static lam_status check_inputs(lam_model *model, const lam_dataset *data) {
+lam_status lam_check_inputs(const lam_model *model, const lam_dataset *data) {
   lam_context *context = model->object.context;
   if (data->input_count != model->input_count)
     return lam_fail(context, LAM_INVALID_SHAPE, "the model has %zu input%s, the dataset %zu", model->input_count,
@@ -28,11 +28,10 @@ static lam_status check_inputs(lam_model *model, const lam_dataset *data) {
   return LAM_OK;
 }
 
-/* A model that is not built takes its shapes from the data. */
-static lam_status build_from_data(lam_model *model, const lam_dataset *data) {
+lam_status lam_build_from_data(lam_model *model, const lam_dataset *data) {
   if (model->built) return LAM_OK;
   lam_context *context = model->object.context;
-  if (data->input_count != model->input_count) return check_inputs(model, data);
+  if (data->input_count != model->input_count) return lam_check_inputs(model, data);
   lam_shape *shapes = lam_allocate_array(context, data->input_count, sizeof *shapes);
   if (!shapes) return LAM_OUT_OF_MEMORY;
   for (size_t i = 0; i < data->input_count; i++) {
@@ -73,9 +72,9 @@ lam_status lam_trainer_check_data(lam_trainer *trainer, const lam_dataset *data)
   lam_status status =
       trainer->options.loss == LAM_NO_LOSS
           ? lam_fail(context, LAM_INVALID_ARGUMENT, "the trainer has no loss: only a loop of one's own can use it")
-          : build_from_data(model, data);
+          : lam_build_from_data(model, data);
   if (!status) status = lam_trainer_prepare(trainer);
-  if (!status) status = check_inputs(model, data);
+  if (!status) status = lam_check_inputs(model, data);
   if (!status && data->target_count != model->output_count)
     status = lam_fail(context, LAM_INVALID_SHAPE, "the model has %zu output%s, the dataset %zu target%s", model->output_count,
                       model->output_count == 1 ? "" : "s", data->target_count, data->target_count == 1 ? "" : "s");
@@ -153,8 +152,8 @@ static lam_status check_prediction(lam_model *model, const lam_dataset *data, co
     return lam_fail(context, LAM_INVALID_ARGUMENT, "reserved fields of lam_predict_options must be zero");
   if (options->output >= model->output_count)
     return lam_fail(context, LAM_INVALID_ARGUMENT, "output %zu of a model with %zu", options->output, model->output_count);
-  lam_status status = build_from_data(model, data);
-  if (!status) status = check_inputs(model, data);
+  lam_status status = lam_build_from_data(model, data);
+  if (!status) status = lam_check_inputs(model, data);
   if (!status) status = lam_dataset_check(context, data, NULL, 0);
   if (status) return status;
   size_t width = classes ? 1 : model->nodes[model->outputs[options->output]].width;

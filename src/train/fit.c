@@ -41,12 +41,10 @@ static lam_status split_validation(lam_fit_state *fit) {
   return LAM_OK;
 }
 
-/* The model remembers how the first data it saw became numbers. */
-static void record_scaling(lam_model *model, const lam_dataset *data) {
-  for (size_t i = 0; i < model->input_count; i++) {
-    lam_input_scaling *scaling = &model->scaling[i];
-    if (scaling->scale == 0.0f) lam_array_scaling(&data->inputs[i], 0.0f, 0.0f, &scaling->scale, &scaling->offset);
-  }
+/* The model remembers the names of the first classes it was taught. */
+static lam_status record_class_names(lam_model *model, const lam_dataset *data) {
+  if (model->class_count || data->class_count == 0) return LAM_OK;
+  return lam_model_set_class_names(model, data->class_names, data->class_count);
 }
 
 static lam_status begin_fit(lam_fit_state *fit) {
@@ -76,7 +74,8 @@ static lam_status begin_fit(lam_fit_state *fit) {
   }
   if (lam_grow(context, (void **)&trainer->history, &trainer->history_capacity, fit->epochs, sizeof *trainer->history))
     return LAM_OUT_OF_MEMORY;
-  record_scaling(trainer->model, fit->data);
+  if ((status = record_class_names(trainer->model, fit->data))) return status;
+  lam_record_scaling(trainer->model, fit->data);
   trainer->stopped = false;
   return LAM_OK;
 }

@@ -103,6 +103,7 @@ lam_status lam_backward(lam_trainer *trainer, const float *const *output_gradien
 
 float *lam_gradient(lam_trainer *trainer, size_t index) {
   if (!trainer || !trainer->last || index >= trainer->model->weight_count) return NULL;
+  if (trainer->model->weights[index].fixed) return NULL;
   return trainer->last->gradients + trainer->model->weights[index].offset;
 }
 

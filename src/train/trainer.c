@@ -13,7 +13,7 @@ static void trainer_release(lam_object *object) {
   lam_plan_destroy(trainer->plan);
   lam_plan_destroy(trainer->loop);
   for (size_t i = 0; i < LAM_MOST_STATES; i++)
-    if (trainer->states[i]) lam_release(context, trainer->states[i], trainer->model->value_count * sizeof(float));
+    if (trainer->states[i]) lam_release(context, trainer->states[i], trainer->model->trained_count * sizeof(float));
   lam_release(context, trainer->history, trainer->history_capacity * sizeof *trainer->history);
 }
 
@@ -106,7 +106,7 @@ void lam_trainer_destroy(lam_trainer *trainer) { lam_object_destroy(trainer); }
 lam_model *lam_trainer_model(const lam_trainer *trainer) { return trainer ? trainer->model : NULL; }
 
 lam_status lam_trainer_prepare(lam_trainer *trainer) {
-  size_t bytes = trainer->model->value_count * sizeof(float);
+  size_t bytes = trainer->model->trained_count * sizeof(float);
   for (size_t i = 0; bytes && i < trainer->state_count; i++) {
     if (!trainer->states[i]) trainer->states[i] = lam_allocate_zero(trainer->object.context, bytes);
     if (!trainer->states[i]) return LAM_OUT_OF_MEMORY;
@@ -158,7 +158,7 @@ enum { LAM_PIECE = 4096 };
 static void update_pieces(void *argument, size_t begin, size_t end) {
   const lam_update *update = argument;
   lam_trainer *trainer = update->trainer;
-  size_t from = begin * LAM_PIECE, to = end * LAM_PIECE, count = trainer->model->value_count;
+  size_t from = begin * LAM_PIECE, to = end * LAM_PIECE, count = trainer->model->trained_count;
   if (to > count) to = count;
   float *states[LAM_MOST_STATES] = { NULL };
   for (size_t i = 0; i < trainer->state_count; i++) states[i] = trainer->states[i] + from;
@@ -169,5 +169,6 @@ static void update_pieces(void *argument, size_t begin, size_t end) {
 void lam_trainer_update(lam_trainer *trainer, const float *gradients) {
   lam_update update = { trainer, gradients };
   trainer->position.steps++;
-  lam_pool_run(trainer->object.context->pool, update_pieces, &update, (trainer->model->value_count + LAM_PIECE - 1) / LAM_PIECE);
+  lam_pool_run(trainer->object.context->pool, update_pieces, &update,
+               (trainer->model->trained_count + LAM_PIECE - 1) / LAM_PIECE);
 }

@@ -67,6 +67,13 @@ lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows);
 /* One step of the optimizer. */
 void lam_trainer_update(lam_trainer *trainer, const float *gradients);
 
+/* Builds a model that is not built from the shapes of the data's inputs; and checks that they fit it. */
+lam_status lam_build_from_data(lam_model *model, const lam_dataset *data);
+lam_status lam_check_inputs(const lam_model *model, const lam_dataset *data);
+
+/* The model remembers how the first data it saw became numbers. */
+void lam_record_scaling(lam_model *model, const lam_dataset *data);
+
 /* Builds the model from the data's shapes where it is not built, and checks that the data fit it and the loss: numbers of arrays,
  * widths, kinds of targets, label ranges, finite numbers. */
 lam_status lam_trainer_check_data(lam_trainer *trainer, const lam_dataset *data);
