@@ -40,8 +40,8 @@ LAM_API lam_dataset *lam_dataset_open_idx(lam_context *context, const char *imag
 
 /* ---- tables ------------------------------------------------------------------------------------------------------ */
 
-/* What the target column of a table is taken for. Detected: where any of its cells is no number, their texts are the names of
- * classes; where all are whole numbers from 0 on, they are labels; otherwise they are floats. */
+/* What the target column of a table is taken for. Detected: where its cells are text, they are the names of classes; where all
+ * are whole numbers from 0 on, they are labels; other numbers are floats; a mixture is refused. */
 typedef enum lam_target_kind {
   LAM_TARGETS_DETECTED,
   LAM_TARGETS_CLASSES, /* every different cell names a class, numbers too */
@@ -64,8 +64,8 @@ typedef struct lam_csv_options {
 
 /* A table from a CSV file (RFC 4180), plain or gzip-compressed, as one input of floats and one target: integer labels or floats.
  * Input cells are numbers with a decimal point, whatever the locale, or yes, no, true, false in any case, which are 1 and 0.
- * Lines may end in CR LF; a byte order mark, empty lines and spaces around a number are passed over. A first line of nothing but
- * numbers that do not count up from 0 or 1 is refused as a header. `options` may be NULL.
+ * Lines may end in CR LF; a byte order mark, empty lines and spaces around a number are passed over. A first line whose
+ * inputs are numbers that do not count up from 0 or 1 is refused as a header. `options` may be NULL.
  * Errors: LAM_IO; LAM_FORMAT with line (from 1) and column: other text in an input, empty cells, NaN and infinities, rows of
  * different length, stray quotes, NUL bytes; LAM_UNKNOWN_NAME for a target column that is not there. Since 0.1. */
 LAM_API lam_dataset *lam_dataset_open_csv(lam_context *context, const char *path, const lam_csv_options *options);

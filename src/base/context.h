@@ -71,6 +71,7 @@ void lam_log_line(lam_context *context, const char *format, ...) __attribute__((
 
 /* The bytes of the well-formed UTF-8 character that begins `left` > 0 bytes, 0 where there is none (Unicode 15, table 3-7). */
 size_t lam_utf8_size(const char *text, size_t left);
+bool lam_is_utf8(const char *text, size_t size);
 /* How many bytes of `text`, at most `limit`, to keep so that no UTF-8 character is cut. */
 size_t lam_utf8_prefix(const char *text, size_t limit);
 

@@ -41,6 +41,12 @@ size_t lam_utf8_size(const char *text, size_t left) {
   return size;
 }
 
+bool lam_is_utf8(const char *text, size_t size) {
+  size_t step = 1;
+  for (; size && step; size -= step, text += step) step = lam_utf8_size(text, size);
+  return step > 0;
+}
+
 size_t lam_utf8_prefix(const char *text, size_t limit) {
   size_t size = strnlen(text, limit + 1);
   if (size <= limit) return size;

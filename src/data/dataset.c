@@ -75,14 +75,10 @@ uint32_t *lam_dataset_own_order(lam_dataset *dataset, size_t rows) {
   return order;
 }
 
-lam_status lam_dataset_own_names(lam_dataset *dataset, const char *const *names, size_t count) {
-  size_t bytes = 0;
-  char **copies = lam_copy_strings(dataset->object.context, names, count, &bytes);
-  if (!copies) return LAM_OUT_OF_MEMORY;
-  dataset->names_block = (lam_block){ copies, bytes };
-  dataset->class_names = (const char *const *)copies;
+void lam_dataset_own_names(lam_dataset *dataset, lam_block names, size_t count) {
+  dataset->names_block = names;
+  dataset->class_names = names.memory;
   dataset->class_count = count;
-  return LAM_OK;
 }
 
 lam_dataset *lam_dataset_slice(const lam_dataset *dataset, size_t first, size_t count) {

@@ -36,8 +36,8 @@ lam_dataset *lam_dataset_over(lam_context *context, const lam_array *inputs, siz
 /* Makes room for an order of `rows` rows, which the dataset owns, to be filled; NULL where memory is exhausted. */
 uint32_t *lam_dataset_own_order(lam_dataset *dataset, size_t rows);
 
-/* Gives the dataset copies of names. */
-lam_status lam_dataset_own_names(lam_dataset *dataset, const char *const *names, size_t count);
+/* Gives the dataset the names of its classes: `count` pointers and their texts as one block. */
+void lam_dataset_own_names(lam_dataset *dataset, lam_block names, size_t count);
 
 /* Batches: row i is the dataset's row rows[i]; NULL stands for 0, 1, 2, ... See lam_array_gather, which does the work. Inputs
  * take the scale and offset of lam_array_scaling; targets are taken as they are, uint8 and int32 becoming floats. Labels need a
@@ -56,6 +56,10 @@ bool lam_array_is_labels(const lam_array *array);
  * row 17, column 3 of input 0 is nan. classes[i], where not 0, is the width of the output that integer labels of target i belong
  * to: label 12 in row 17 of target 0 is outside 0 to 9: the output has 10 nodes. count 0: only inputs, as for prediction. */
 lam_status lam_dataset_check(lam_context *context, const lam_dataset *dataset, const size_t *classes, size_t count);
+
+/* Leaves three quarters of the rows, or the other quarter, after a shuffle that is always the same. The dataset must be one that
+ * has no order yet. */
+lam_status lam_dataset_divide(lam_dataset *dataset, bool test);
 
 /* Fills `rows` with 0 to count - 1 in random order: Fisher and Yates's shuffle (Knuth, TAOCP vol. 2, algorithm 3.4.2P), each
  * exchange drawn without bias from Philox's words under `seed` in stream 2^63 + `stream`, apart from the streams of weights. */

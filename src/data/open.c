@@ -117,46 +117,60 @@ static bool is_folder(const char *path) {
 
 /* ---- known names ------------------------------------------------------------------------------------------------- */
 
+/* Xiao, Rasul, Vollgraf, "Fashion-MNIST: a novel image dataset", 2017, table 1. */
+static const char *const fashion_names[] = { "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                                             "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot" };
+
 #define MNIST_FILES "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"
 
-/* What is known by name: files, how to get them, and the scale of their pixels where that is not 1/255. */
+/* What is known by name: files, how to get them, the scale of their pixels where that is not 1/255, the classes' names. */
 static const struct known {
   const char *files, *how;
   float scale;
+  const char *const *class_names;
 } sets[] = {
-  { MNIST_FILES, "apt install dataset-fashion-mnist", 0 },
-  { MNIST_FILES, "download them and put them into one of these folders", 0 },
-  { "digits-images-idx3-ubyte, digits-labels-idx1-ubyte", "they come with Lamina's source, in data/digits", 1.0f / 16 },
+  { MNIST_FILES, "apt install dataset-fashion-mnist", 0, fashion_names },
+  { MNIST_FILES, "download them and put them into one of these folders", 0, NULL },
+  { "digits-images-idx3-ubyte, digits-labels-idx1-ubyte", "they come with Lamina's source, in data/digits", 1.0f / 16, NULL },
+  { "iris.csv", "it comes with Lamina's source, in data", 0, NULL },
 };
-static const char *const set_names[] = { "fashion-mnist", "mnist", "digits", NULL };
+static const char *const set_names[] = { "fashion-mnist", "mnist", "digits", "iris", NULL };
 
-enum { MOST_FOLDERS = 5 };
+enum { MOST_FOLDERS = 5, IRIS = 3 };
 
-/* Where a named set may be, in the order of the search; returns how many. */
+/* Where a named set's folder may be, or a file in no folder of its own (name ""), in the order of the search; returns how many.
+ */
 static size_t list_folders(char folders[MOST_FOLDERS][PATH_MAX], const char *name) {
   const char *chosen = secure_getenv("LAMINA_DATA");
   const char *parents[MOST_FOLDERS] = { chosen, "./data", ".", LAM_DATA_DIR, "/usr/share/datasets" };
   size_t count = 0;
   for (size_t i = 0; i < MOST_FOLDERS; ++i) {
     if (!parents[i] || !parents[i][0]) continue;
-    int length = snprintf(folders[count], PATH_MAX, "%s/%s", parents[i], name);
+    int length = snprintf(folders[count], PATH_MAX, "%s%s%s", parents[i], *name ? "/" : "", name);
     if (length > 0 && length < PATH_MAX) ++count;
   }
   return count;
 }
 
+/* The path of a set that is one table; false where it is not there. */
+static bool find_table(const char *folder, pair *found) {
+  int length = snprintf(found->images, PATH_MAX, "%s/%s", folder, sets[IRIS].files);
+  return length > 0 && length < PATH_MAX && access(found->images, F_OK) == 0;
+}
+
+/* Finds the pair, or of a table its path, in found->images. */
 static lam_status find_named(lam_context *context, int set, part which, pair *found) {
   enum { SHOWN = 56 };
   char folders[MOST_FOLDERS][PATH_MAX], text[MOST_FOLDERS * (SHOWN + 2)] = "";
-  size_t count = list_folders(folders, set_names[set]), used = 0;
+  size_t count = list_folders(folders, set == IRIS ? "" : set_names[set]), used = 0;
   for (size_t i = 0; i < count; ++i) {
     char shown[SHOWN];
-    if (find_pair(folders[i], which, found)) return LAM_OK;
+    if (set == IRIS ? find_table(folders[i], found) : find_pair(folders[i], which, found)) return LAM_OK;
     used +=
         (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "", lam_path_text(shown, sizeof shown, folders[i]));
   }
-  return lam_fail(context, LAM_IO, "the data set \"%s\" is missing: %s (plain or .gz) are in none of %s; to get them: %s",
-                  set_names[set], sets[set].files, text, sets[set].how);
+  return lam_fail(context, LAM_IO, "the data set \"%s\" is missing: %s%s in none of %s; to get %s: %s", set_names[set],
+                  sets[set].files, set == IRIS ? " is" : " (plain or .gz) are", text, set == IRIS ? "it" : "them", sets[set].how);
 }
 
 static lam_status find_in_folder(lam_context *context, const char *folder, part which, pair *found) {
@@ -164,25 +178,14 @@ static lam_status find_in_folder(lam_context *context, const char *folder, part 
   lam_path_text(shown, sizeof shown, folder);
   if (!is_folder(folder) && !strchr(folder, '/')) {
     lam_name_unknown(context, "data set", folder, set_names);
-    return lam_fail(context, LAM_UNKNOWN_NAME, "%s; a folder may be given too", lam_error_message(context));
+    return lam_fail(context, LAM_UNKNOWN_NAME, "%s; a folder, or a .csv or .npz file, may be given too",
+                    lam_error_message(context));
   }
   if (access(folder, F_OK) != 0) return lam_fail(context, LAM_IO, "there is no folder \"%s\"", shown);
   if (!is_folder(folder)) return lam_fail(context, LAM_IO, "\"%s\" is not a folder", shown);
   if (find_pair(folder, which, found)) return LAM_OK;
   return lam_fail(context, LAM_IO, "the folder \"%s\" lacks %s" IMAGES " or %s" LABELS ", plain or .gz", shown, found->prefix,
                   found->prefix);
-}
-
-/* Three quarters of the rows, or the last quarter, after a shuffle that is always the same. */
-static lam_status divide(lam_dataset *dataset, part which) {
-  size_t rows = dataset->rows, train = rows - (rows + 3) / 4;
-  if (train == 0) return lam_fail(dataset->object.context, LAM_INVALID_DATA, "one row cannot be divided into train and test");
-  uint32_t *order = lam_dataset_own_order(dataset, rows);
-  if (!order) return LAM_OUT_OF_MEMORY;
-  lam_shuffle(order, rows, 0, 0);
-  dataset->order = which == TRAIN ? order : order + train;
-  dataset->rows = which == TRAIN ? train : rows - train;
-  return LAM_OK;
 }
 
 /* Cuts "/train" or "/test" and slashes off the end of a name. */
@@ -193,6 +196,32 @@ static part cut_part(char *name) {
   while (length > 1 && name[length - 1] == '/') --length;
   name[length] = 0;
   return which;
+}
+
+/* The part of a dataset that has no files for its parts. */
+static lam_dataset *divided(lam_dataset *dataset, part which) {
+  if (!dataset || which == WHOLE || lam_dataset_divide(dataset, which == TEST) == LAM_OK) return dataset;
+  lam_dataset_destroy(dataset);
+  return NULL;
+}
+
+/* Copies of names that this file knows. */
+static lam_dataset *with_names(lam_dataset *dataset, const char *const *names, size_t count) {
+  size_t bytes = 0;
+  char **copies = lam_copy_strings(dataset->object.context, names, count, &bytes);
+  if (!copies) return lam_dataset_destroy(dataset), NULL;
+  lam_dataset_own_names(dataset, (lam_block){ copies, bytes }, count);
+  return dataset;
+}
+
+static lam_dataset *open_pair(lam_context *context, const pair *found, int set, part which) {
+  lam_dataset *dataset = lam_dataset_open_idx(context, found->images, found->labels);
+  if (!dataset) return NULL;
+  int known = lam_name_find(set_names, found->prefix);
+  if (known >= 0) dataset->inputs[0].scale = sets[known].scale;
+  dataset = divided(dataset, found->divided ? which : WHOLE);
+  if (!dataset || set < 0 || !sets[set].class_names) return dataset;
+  return with_names(dataset, sets[set].class_names, sizeof fashion_names / sizeof *fashion_names);
 }
 
 lam_dataset *lam_dataset_open(lam_context *context, const char *name) {
@@ -206,14 +235,16 @@ lam_dataset *lam_dataset_open(lam_context *context, const char *name) {
   }
   strcpy(folder, name);
   part which = cut_part(folder);
+  size_t length = strlen(folder);
+  if (!is_folder(folder)) {
+    if (ends_with(folder, length, ".npz"))
+      return lam_dataset_open_npz(context, folder, which == WHOLE ? NULL : which == TEST ? "test" : "train");
+    if (ends_with(folder, length, ".csv") || ends_with(folder, length, ".csv.gz"))
+      return divided(lam_dataset_open_csv(context, folder, NULL), which);
+  }
   int set = lam_name_find(set_names, folder);
   lam_status status = set >= 0 ? find_named(context, set, which, &found) : find_in_folder(context, folder, which, &found);
-  lam_dataset *dataset = status == LAM_OK ? lam_dataset_open_idx(context, found.images, found.labels) : NULL;
-  if (!dataset) return NULL;
-
-  int known = lam_name_find(set_names, found.prefix);
-  if (known >= 0) dataset->inputs[0].scale = sets[known].scale;
-  if (!found.divided || divide(dataset, which) == LAM_OK) return dataset;
-  lam_dataset_destroy(dataset);
-  return NULL;
+  if (status) return NULL;
+  if (set == IRIS) return divided(lam_dataset_open_csv(context, found.images, NULL), which);
+  return open_pair(context, &found, set, which);
 }

@@ -84,16 +84,21 @@ static void inflate_release(void *context, void *memory) {
   lam_release(context, piece, bytes);
 }
 
-static lam_status start_inflate(lam_source *source) {
-  enum { WINDOW = 15, GZIP_ONLY = 16 };
-  z_stream *z = &source->inflate;
+enum { GZIP_ONLY = 15 + 16, RAW = -15 }; // the largest window, and what stands around the data
+
+static lam_status open_inflate(lam_context *context, z_stream *z, int window) {
   z->zalloc = inflate_allocate;
   z->zfree = inflate_release;
-  z->opaque = source->context;
-  int result = inflateInit2(z, WINDOW + GZIP_ONLY);
-  source->compressed = result == Z_OK;
+  z->opaque = context;
+  int result = inflateInit2(z, window);
   if (result == Z_OK) return LAM_OK;
-  return result == Z_MEM_ERROR ? LAM_OUT_OF_MEMORY : lam_fail(source->context, LAM_SYSTEM, "zlib could not be started");
+  return result == Z_MEM_ERROR ? LAM_OUT_OF_MEMORY : lam_fail(context, LAM_SYSTEM, "zlib could not be started");
+}
+
+static lam_status start_inflate(lam_source *source) {
+  lam_status status = open_inflate(source->context, &source->inflate, GZIP_ONLY);
+  source->compressed = status == LAM_OK;
+  return status;
 }
 
 static lam_status fail_inflate(lam_source *source, int result) {
@@ -154,6 +159,32 @@ static lam_status read_block_inflated(lam_source *source, size_t size, const cha
   return LAM_OK;
 }
 
+lam_status lam_inflate(lam_context *context, const char *name, const unsigned char *bytes, size_t size, size_t plain,
+                       lam_block *block) {
+  *block = (lam_block){ NULL, 0 };
+  if (plain == 0 || plain / DEFLATE_RATIO > size || size > UINT32_MAX || plain > UINT32_MAX)
+    return lam_fail(context, LAM_FORMAT, "\"%s\" declares %zu bytes, which its %zu compressed bytes cannot hold", name, plain,
+                    size);
+  z_stream z = { .next_in = (unsigned char *)(uintptr_t)bytes, .avail_in = (unsigned)size, .avail_out = (unsigned)plain };
+  lam_status status = open_inflate(context, &z, RAW);
+  if (status != LAM_OK) return status;
+  *block = (lam_block){ lam_allocate(context, plain), plain };
+  z.next_out = block->memory;
+  int result = block->memory ? inflate(&z, Z_FINISH) : Z_MEM_ERROR;
+  bool whole = result == Z_STREAM_END && z.avail_in == 0 && z.avail_out == 0;
+  inflateEnd(&z);
+  if (whole) return LAM_OK;
+  lam_release(context, block->memory, block->size);
+  *block = (lam_block){ NULL, 0 };
+  if (result == Z_MEM_ERROR) return lam_fail(context, LAM_OUT_OF_MEMORY, "out of memory while \"%s\" was read", name);
+  return lam_fail(context, LAM_FORMAT, "\"%s\" is garbled: its compressed bytes are not what they declare", name);
+}
+
+lam_status lam_crc_check(lam_context *context, const char *name, const void *bytes, size_t size, uint32_t crc) {
+  if (crc32_z(0, bytes, size) == crc) return LAM_OK;
+  return lam_fail(context, LAM_FORMAT, "\"%s\" is damaged: its checksum is another", name);
+}
+
 #else
 
 static lam_status start_inflate(lam_source *source) {
@@ -169,6 +200,18 @@ static lam_status read_inflated(lam_source *source, void *bytes, size_t size, si
 static lam_status read_block_inflated(lam_source *source, size_t size, const char *what, lam_block *block) {
   (void)size, (void)what, (void)block;
   return start_inflate(source);
+}
+
+lam_status lam_inflate(lam_context *context, const char *name, const unsigned char *bytes, size_t size, size_t plain,
+                       lam_block *block) {
+  (void)bytes, (void)size, (void)plain;
+  *block = (lam_block){ NULL, 0 };
+  return lam_fail(context, LAM_UNSUPPORTED, "\"%s\" is compressed, and this build has no zlib; save it with numpy.savez", name);
+}
+
+lam_status lam_crc_check(lam_context *context, const char *name, const void *bytes, size_t size, uint32_t crc) {
+  (void)context, (void)name, (void)bytes, (void)size, (void)crc;
+  return LAM_OK;
 }
 
 #endif
@@ -258,4 +301,44 @@ lam_status lam_source_end(lam_source *source) {
   lam_status status = read_up_to(source, &byte, 1, &got);
   if (status != LAM_OK || got == 0) return status;
   return lam_fail(source->context, LAM_FORMAT, "\"%s\" has more bytes than it declares", source->path);
+}
+
+/* Compressed bytes are gone through once to be counted: so the block is never larger than what it holds. */
+static lam_status count_bytes(lam_source *source, uint64_t *size) {
+  unsigned char *room = source->compressed ? lam_allocate(source->context, CHUNK) : NULL;
+  *size = source->size;
+  if (!source->compressed) return LAM_OK;
+  if (!room) return LAM_OUT_OF_MEMORY;
+  size_t got = 0;
+  lam_status status = LAM_OK;
+  *size = 0;
+  do {
+    status = read_up_to(source, room, CHUNK, &got);
+    *size += got;
+  } while (status == LAM_OK && got == CHUNK);
+  lam_release(source->context, room, CHUNK);
+  return status;
+}
+
+lam_status lam_source_read_file(lam_context *context, const char *path, lam_block *block) {
+  *block = (lam_block){ NULL, 0 };
+  lam_source *source;
+  uint64_t size = 0;
+  lam_status status = lam_source_open(context, path, &source);
+  if (status != LAM_OK) return status;
+  bool again = source->compressed;
+  status = count_bytes(source, &size);
+  if (status == LAM_OK && size == 0) status = lam_fail(context, LAM_FORMAT, "\"%s\" is empty", source->path);
+  if (status == LAM_OK && size > PTRDIFF_MAX) status = lam_fail(context, LAM_OUT_OF_MEMORY, "\"%s\" is too large", source->path);
+  if (status == LAM_OK && again) {
+    lam_source_close(source);
+    status = lam_source_open(context, path, &source);
+  }
+  if (status == LAM_OK) status = lam_source_read_block(source, (size_t)size, "bytes", block);
+  if (status == LAM_OK) status = lam_source_end(source);
+  lam_source_close(source);
+  if (status == LAM_OK) return LAM_OK;
+  lam_release(context, block->memory, block->size);
+  *block = (lam_block){ NULL, 0 };
+  return status;
 }

@@ -25,6 +25,16 @@ lam_status lam_source_read_block(lam_source *source, size_t size, const char *wh
 /* LAM_FORMAT where there are bytes left. */
 lam_status lam_source_end(lam_source *source);
 
+/* Reads a whole file, decompressed; the block is the caller's to release. LAM_FORMAT where it is empty. */
+lam_status lam_source_read_file(lam_context *context, const char *path, lam_block *block);
+
+/* Inflates `size` bytes of raw deflate into a block of just `plain` bytes, the caller's to release; `name` is for sentences.
+ * LAM_FORMAT where that is not what they hold, LAM_UNSUPPORTED without zlib. */
+lam_status lam_inflate(lam_context *context, const char *name, const unsigned char *bytes, size_t size, size_t plain,
+                       lam_block *block);
+/* LAM_FORMAT where the bytes' CRC-32 is another; nothing is checked without zlib. */
+lam_status lam_crc_check(lam_context *context, const char *name, const void *bytes, size_t size, uint32_t crc);
+
 /* A path for a sentence: of one that does not fit, its end, which tells most, after three dots. Returns buffer. */
 char *lam_path_text(char *buffer, size_t size, const char *path);
 

@@ -175,3 +175,14 @@ lam_status lam_dataset_split(const lam_dataset *dataset, double fraction, const 
   *rest = *held_out = NULL;
   return lam_error_status(dataset->object.context);
 }
+
+lam_status lam_dataset_divide(lam_dataset *dataset, bool test) {
+  size_t rows = dataset->rows, train = rows - (rows + 3) / 4;
+  if (train == 0) return lam_fail(dataset->object.context, LAM_INVALID_DATA, "one row cannot be divided into train and test");
+  uint32_t *order = lam_dataset_own_order(dataset, rows);
+  if (!order) return LAM_OUT_OF_MEMORY;
+  lam_shuffle(order, rows, 0, 0);
+  dataset->order = test ? order + train : order;
+  dataset->rows = test ? rows - train : train;
+  return LAM_OK;
+}

@@ -98,20 +98,13 @@ const char *lam_model_class_name(const lam_model *model, size_t label) {
   return model && label < model->class_count ? model->class_names[label] : NULL;
 }
 
-/* Files hold names as JSON, which is UTF-8. */
-static bool is_utf8(const char *text) {
-  size_t size = 1;
-  for (size_t left = strlen(text); left && size; left -= size, text += size) size = lam_utf8_size(text, left);
-  return size > 0;
-}
-
 lam_status lam_model_set_class_names(lam_model *model, const char *const *names, size_t count) {
   if (!model || (count && !names)) return LAM_NO_HANDLE;
   lam_context *context = model->object.context;
   char **copies = NULL;
   size_t bytes = 0;
-  for (size_t i = 0; i < count; i++)
-    if (!names[i] || !is_utf8(names[i]))
+  for (size_t i = 0; i < count; i++) /* files hold them as JSON, which is UTF-8 */
+    if (!names[i] || !lam_is_utf8(names[i], strlen(names[i])))
       return lam_fail(context, names[i] ? LAM_INVALID_DATA : LAM_NO_HANDLE, "the name of class %zu is %s", i,
                       names[i] ? "not UTF-8" : "NULL");
   if (count && !(copies = lam_copy_strings(context, names, count, &bytes))) return LAM_OUT_OF_MEMORY;
