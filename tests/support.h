@@ -18,7 +18,7 @@
 
 /* `fail_at` n > 0 lets the n-th allocation, counted from 1, and no other fail. */
 typedef struct test_memory {
-  size_t allocations, live_blocks, live_bytes, fail_at;
+  size_t allocations, live_blocks, live_bytes, most_bytes, fail_at;
 } test_memory;
 
 enum { TEST_BLOCK_HEAD = 64 }; // before each block: its size; keeps the block at a multiple of 64
@@ -33,6 +33,7 @@ static inline void *test_allocate(void *user, size_t size, size_t alignment) {
   memcpy(head, &size, sizeof size);
   ++memory->live_blocks;
   memory->live_bytes += size;
+  if (memory->live_bytes > memory->most_bytes) memory->most_bytes = memory->live_bytes;
   return memset((char *)head + TEST_BLOCK_HEAD, 0xA5, size);
 }
 
