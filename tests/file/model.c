@@ -48,6 +48,9 @@ static void a_loaded_model_predicts_the_same_bits_and_gives_the_same_bytes(void 
     assert_int_equal(was.parameters, is.parameters);
     assert_memory_equal(&was.output, &is.output, sizeof was.output);
   }
+  assert_int_equal(lam_model_class_count(loaded), 4);
+  for (size_t i = 0; i < 4; ++i) assert_string_equal(lam_model_class_name(loaded, i), lam_model_class_name(model, i));
+  assert_null(lam_model_class_name(loaded, 4));
   float before[2][20], after[2][20];
   predict(model, before[0], before[1]);
   predict(loaded, after[0], after[1]);
@@ -294,6 +297,9 @@ static size_t most_memory(const test_bytes *file, lam_status *status) {
 #define NODES "\"nodes\":[{\"layer\":0,\"inputs\":[]},{\"layer\":1,\"inputs\":[0]}],\"outputs\":[1]"
 #define MODEL(layers) "{\"version\":1,\"layers\":[" layers "]," NODES "}"
 
+#define NAMED(names)                                                                                                             \
+  "{\"version\":1,\"layers\":[" INPUT "],\"nodes\":[{\"layer\":0,\"inputs\":[]}],\"outputs\":[0],\"class_names\":" names "}"
+
 static const struct {
   const char *text;
   lam_status status;
@@ -347,6 +353,15 @@ static const struct {
   { "{\"version\":1,\"layers\":[" INPUT "],\"nodes\":[{\"layer\":0,\"inputs\":[]},{\"layer\":0,\"inputs\":[]}],\"outputs\":[1]}",
     LAM_FORMAT },
   { "{\"version\":1,\"layers\":[" INPUT "],\"nodes\":[7],\"outputs\":[0]}", LAM_FORMAT },
+  { NAMED("7"), LAM_FORMAT },
+  { NAMED("[]"), LAM_FORMAT },
+  { NAMED("{}"), LAM_FORMAT },
+  { NAMED("\"a\""), LAM_FORMAT },
+  { NAMED("[\"a\",7]"), LAM_FORMAT },
+  { NAMED("[[\"a\"]]"), LAM_FORMAT },
+  { NAMED("[\"a\",null]"), LAM_FORMAT },
+  { NAMED("[\"a\",\"b\\u0000\"]"), LAM_FORMAT },
+  { NAMED("[\"a\",\"b\"]"), LAM_OK },
 };
 
 static void hostile_architectures_are_refused_in_little_memory(void **state) {

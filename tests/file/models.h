@@ -29,7 +29,7 @@ static inline lam_model *test_model_of_all_layers(lam_context *context) {
   lam_graph *graph = lam_graph_create(context);
   lam_node picture = lam_input(graph, (lam_shape){ { 3, 4 }, 2 });
   lam_node vector = lam_named(lam_input(graph, (lam_shape){ { 6 }, 1 }), "vector.of-6");
-  lam_node rows = lam_dense(picture, 5, &(lam_dense_options){ .activation = LAM_TANH, .no_bias = true });
+  lam_node rows = lam_dense(lam_normalization(picture), 5, &(lam_dense_options){ .activation = LAM_TANH, .no_bias = true });
   lam_node flat = lam_dense(lam_flatten(rows), 6,
                             &(lam_dense_options){ .activation = LAM_RELU,
                                                   .kernel_initializer = { LAM_HE_NORMAL, 0 },
@@ -40,7 +40,13 @@ static inline lam_model *test_model_of_all_layers(lam_context *context) {
   lam_node both = lam_concatenate((lam_node[]){ lam_activate(sum, LAM_SIGMOID), vector }, 2);
   lam_node outputs[] = { lam_named(lam_dense(both, 4, &(lam_dense_options){ .activation = LAM_SOFTMAX }), "classes"),
                          lam_dense(both, 1, NULL) };
-  return lam_model_create(outputs, 2);
+  lam_model *model = lam_model_create(outputs, 2);
+  const char *const names[] = { "T-shirt/top", "\"quoted\"", "\xc3\xa4, two\nlines", "" };
+  const float mean[] = { 0.25f, -3, 0, 1e6f }, variance[] = { 4, 0, 1e-20f, 2 };
+  bool good = lam_model_set_class_names(model, names, 4) == LAM_OK;
+  good = good && lam_model_set_parameter(model, "normalization/mean", mean, 4) == LAM_OK;
+  good = good && lam_model_set_parameter(model, "normalization/variance", variance, 4) == LAM_OK;
+  return good ? model : NULL;
 }
 
 /* 2 -> 3 -> 2, the smallest that has everything a file has. */
