@@ -3,6 +3,7 @@
  * CSV files: what is right is read, each way of being wrong gets a status and a sentence with line and column, and no file takes
  * more memory than it earns.
  */
+#include "data/place.h"
 #include "files.h"
 #include <lamina.h>
 #include <locale.h>
@@ -465,6 +466,22 @@ static void tables_are_opened_by_path_and_divided(void **state) {
   assert_int_equal(lam_error_status(context), LAM_IO);
 }
 
+static void iris_is_found_by_its_name(void **state) {
+  (void)state;
+  const char *const names[] = { "iris", "iris/train", "iris/test" };
+  const size_t rows[] = { 150, 112, 38 };
+  setenv("LAMINA_DATA", PROJECT "/data", 1);
+  for (size_t i = 0; i < 3; ++i) {
+    lam_dataset *dataset = lam_dataset_open(context, names[i]);
+    if (!dataset) fail_msg("%s", lam_error_message(context));
+    assert_int_equal(lam_dataset_rows(dataset), rows[i]);
+    assert_int_equal(lam_dataset_input(dataset, 0)->shape.size[0], 4);
+    assert_string_equal(lam_dataset_class_name(dataset, 1), "versicolor");
+    lam_dataset_destroy(dataset);
+  }
+  unsetenv("LAMINA_DATA");
+}
+
 /* ---- allocations ------------------------------------------------------------------------------------------------- */
 
 static const char *example;
@@ -514,6 +531,7 @@ int main(void) {
     cmocka_unit_test(gzip_is_read_in_proportion_to_what_it_holds),
 #endif
     cmocka_unit_test(tables_are_opened_by_path_and_divided),
+    cmocka_unit_test(iris_is_found_by_its_name),
     cmocka_unit_test(whichever_allocation_fails_there_is_a_status_and_no_leak),
   };
   return cmocka_run_group_tests(tests, open_context, close_context);

@@ -417,6 +417,26 @@ static void many_values_stay_within_the_promised_memory(void **state) {
   }
 }
 
+/* Names of 100 bytes, whose copies just fit, and of 20, whose copies do not. */
+static void class_names_stay_within_the_promised_memory(void **state) {
+  (void)state;
+  for (int length = 20; length <= 100; length += 80) {
+    const char *start =
+        "{\"version\":1,\"layers\":[" INPUT "],\"nodes\":[{\"layer\":0,\"inputs\":[]}],\"outputs\":[0],\"class_names\":[";
+    size_t size = strlen(start);
+    char *text = malloc(3000000);
+    strcpy(text, start);
+    while (size < 2500000) size += (size_t)sprintf(text + size, "\"%*d\",", length, 7);
+    strcpy(text + size - 1, "]}");
+    test_bytes file = hostile(text);
+    lam_status status;
+    assert_true(most_memory(&file, &status) <= 2 * file.size + (1 << 20));
+    assert_int_equal(status, length == 100 ? LAM_OK : LAM_FORMAT);
+    free(file.bytes);
+    free(text);
+  }
+}
+
 /* The share that lam_file_needs reckons for a node covers what a node takes: deep models stay within the promise. */
 static void deep_models_load_within_the_promised_memory(void **state) {
   (void)state;
@@ -474,6 +494,7 @@ int main(void) {
     cmocka_unit_test(hostile_architectures_are_refused_in_little_memory),
     cmocka_unit_test(widths_that_double_are_not_computed),
     cmocka_unit_test(many_values_stay_within_the_promised_memory),
+    cmocka_unit_test(class_names_stay_within_the_promised_memory),
     cmocka_unit_test(deep_models_load_within_the_promised_memory),
     cmocka_unit_test(a_model_with_too_many_nodes_for_its_weights_is_not_saved),
   };
