@@ -215,6 +215,7 @@ static lam_model *fold(folding *f, lam_graph *graph) {
   memcpy(folded->scaling, f->model->scaling, folded->input_count * sizeof *folded->scaling);
   folded->has_training = f->model->has_training;
   folded->training = f->model->training;
+  if (!status) status = lam_model_set_class_names(folded, (const char *const *)f->model->class_names, f->model->class_count);
   if (!status) return folded;
   lam_object_destroy(folded);
   return NULL;

@@ -73,6 +73,9 @@ static inline void job_from_bytes(const lam_kernel_table *t, const job *j) {
 static inline void job_affine(const lam_kernel_table *t, const job *j) {
   t->affine(j->y, j->ld, j->a, j->ld, 1.7f, -0.3f, j->rows, j->columns);
 }
+static inline void job_standardize(const lam_kernel_table *t, const job *j) {
+  t->standardize(j->y, j->ld, j->a, j->ld, j->b, j->c, j->rows, j->columns);
+}
 static inline void job_log_sum_exp(const lam_kernel_table *t, const job *j) {
   t->log_sum_exp(j->row, j->a, j->ld, j->rows, j->columns);
 }
