@@ -84,7 +84,7 @@ void lam_class_sort(lam_class_list *list) {
   }
   lam_release(list->context, list->slots, list->slot_count * sizeof *list->slots);
   list->slots = NULL;
-  qsort(list->entries, list->count, sizeof *list->entries, numbers ? compare_numbers : compare_texts);
+  if (list->count) qsort(list->entries, list->count, sizeof *list->entries, numbers ? compare_numbers : compare_texts);
 }
 
 lam_status lam_class_names(const lam_class_list *list, lam_block *names) {

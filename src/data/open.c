@@ -178,7 +178,7 @@ static lam_status find_in_folder(lam_context *context, const char *folder, part 
   lam_path_text(shown, sizeof shown, folder);
   if (!is_folder(folder) && !strchr(folder, '/')) {
     lam_name_unknown(context, "data set", folder, set_names);
-    return lam_fail(context, LAM_UNKNOWN_NAME, "%s; a folder, or a .csv or .npz file, may be given too",
+    return lam_fail(context, LAM_UNKNOWN_NAME, "%s; a folder may be given too, or a .csv or .npz file",
                     lam_error_message(context));
   }
   if (access(folder, F_OK) != 0) return lam_fail(context, LAM_IO, "there is no folder \"%s\"", shown);

@@ -42,7 +42,7 @@ static inline lam_model *test_model_of_all_layers(lam_context *context) {
                          lam_dense(both, 1, NULL) };
   lam_model *model = lam_model_create(outputs, 2);
   const char *const names[] = { "T-shirt/top", "\"quoted\"", "\xc3\xa4, two\nlines", "" };
-  const float mean[] = { 0.25f, -3, 0, 1e6f }, variance[] = { 4, 0, 1e-20f, 2 };
+  const float mean[] = { 0.25f, -0.5f, 0, 1 }, variance[] = { 4, 0.5f, 1, 2 };
   bool good = lam_model_set_class_names(model, names, 4) == LAM_OK;
   good = good && lam_model_set_parameter(model, "normalization/mean", mean, 4) == LAM_OK;
   good = good && lam_model_set_parameter(model, "normalization/variance", variance, 4) == LAM_OK;

@@ -60,6 +60,9 @@ def run(layer, inputs, tensors):
     if kind == "Concatenate":
         joined = [sum(parts, []) for parts in zip(*(rows_of(value) for value in inputs))]
         return shape[:-1] + [len(joined[0])], sum(joined, [])
+    if kind == "Normalization":
+        mean, variance = tensors[name + "/mean"][1], tensors[name + "/variance"][1]
+        return shape, [(x - m) / max(v ** 0.5, 1e-7) for row in rows_of(inputs[0]) for x, m, v in zip(row, mean, variance)]
     raise ValueError(kind)
 
 
