@@ -52,6 +52,11 @@ static void plain_affine(float *y, size_t ldy, const float *x, size_t ldx, float
   EACH(Y = scale * X + offset)
 }
 
+static void plain_standardize(float *y, size_t ldy, const float *x, size_t ldx, const float *mean, const float *variance,
+                              size_t rows, size_t columns) {
+  EACH(Y = (X - (mean ? mean[j] : 0)) / fmaxf(sqrtf(variance[j]), 1e-7f))
+}
+
 /* ---- rows ---------------------------------------------------------------------------------------------------------- */
 
 static float maximum(const float *x, size_t n) {

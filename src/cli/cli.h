@@ -73,7 +73,7 @@ enum { MAX_WRITTEN = 256 };
 
 /* Every option's value. */
 typedef struct settings {
-  const char *data, *data_dir, *only, *model, *layers, *gemm, *resume, *input, *config;
+  const char *data, *data_dir, *only, *model, *layers, *gemm, *resume, *input, *config, *target, *delimiter;
   const char *save, *json, *output; /* json: "-" is standard output */
   lam_loss loss;                    /* LAM_NO_LOSS: not given */
   lam_optimizer_type optimizer;
@@ -83,7 +83,7 @@ typedef struct settings {
   size_t epochs, batch, threads, draw, samples;
   uint64_t seed;
   switch_state confusion;
-  bool from_logits, no_fusion, quiet, classes, probabilities, dot, help, print_config;
+  bool from_logits, no_fusion, no_header, no_target, standardize, quiet, classes, probabilities, dot, help, print_config;
   written written[MAX_WRITTEN]; /* from the file of options first, then from the command line: a later one wins */
   size_t written_count;
 } settings;
@@ -144,8 +144,9 @@ int library_failed(const lam_context *context);
 lam_context *open_context(const settings *options);
 /* Checks --layers before anything is opened. */
 int check_layers(const settings *options);
-/* The sequential network `layers` on rows of `input`'s shape; NULL with the context's sentence. */
-lam_model *build_network(lam_context *context, const char *layers, lam_shape input);
+/* The sequential network of --layers on rows of `input`'s shape, behind a normalization with --standardize; NULL with the
+ * context's sentence. */
+lam_model *build_network(lam_context *context, const settings *options, lam_shape input);
 /* The model of --model. */
 int load_model(lam_context *context, const settings *options, lam_model **model);
 /* Loss, optimizer and its numbers from the command line. */
@@ -157,22 +158,25 @@ int encode_targets(lam_context *context, const lam_model *model, lam_loss loss, 
 
 /* ---- source.c: data from the options ---- */
 
-/* Everything a data set's options are about: --data, --held-out, --only, --seed for the rows held out. */
+/* What --data, --target and the like, --only and --held-out say. */
 typedef struct source {
   lam_dataset *train, *test; /* test: NULL where there is none */
 } source;
 
+/* Checks what the options say of the data before any is opened. */
+int check_source(const settings *options);
 int open_source(lam_context *context, const settings *options, source *opened);
-/* The part that is looked at and not learnt from: the rows held out or the test part, else all. */
-int open_examined(lam_context *context, const settings *options, lam_dataset **data);
+/* The part that is looked at and not learnt from: the rows held out or the test part, else all. `model` NULL: there is none. */
+int open_examined(lam_context *context, const settings *options, const lam_model *model, lam_dataset **data);
 
 /* ---- measure.c: how good a network is ---- */
 
 typedef struct measurement {
   lam_result result;
-  double binary_accuracy; /* over all outputs, each on its side of 0.5; NaN where the loss is another or has one output */
-  size_t classes;         /* output nodes, or 2 for one; 0: this is not about classes */
-  uint64_t *confusion;    /* classes x classes: label, prediction; in the program's memory until it ends */
+  double binary_accuracy;  /* over all outputs, each on its side of 0.5; NaN where the loss is another or has one output */
+  size_t classes;          /* output nodes, or 2 for one; 0: this is not about classes */
+  const lam_dataset *data; /* for the classes' names */
+  uint64_t *confusion;     /* classes x classes: label, prediction; in the program's memory until it ends */
 } measurement;
 
 int measure(lam_trainer *trainer, const lam_dataset *data, bool confusion, measurement *measured);
@@ -190,6 +194,7 @@ void json_confusion(FILE *file, const measurement *measured);
 int check_writable(const char *option, const char *path);
 /* A number, or null where it is not finite. */
 void json_number(FILE *file, double value);
+void json_text(FILE *file, const char *before, const char *text);
 void json_field(FILE *file, const char *before, const char *name, double value);
 /* Hands `write` a stream; a file at `path` is replaced as a whole or stays as it was. "-" is standard output. */
 int write_file(const char *path, void (*write)(FILE *file, const void *user), const void *user);

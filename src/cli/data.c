@@ -54,7 +54,8 @@ static void print_classes(const lam_dataset *data) {
   }
   printf("  targets: %zu classes\n", classes);
   for (size_t i = 0; i < classes; i++)
-    printf("    class %-4zu %7zu rows  %5.1f %%\n", i, count[i], 100.0 * (double)count[i] / (double)lam_dataset_rows(data));
+    printf("    class %-4zu %7zu rows  %5.1f %%%s%s\n", i, count[i], 100.0 * (double)count[i] / (double)lam_dataset_rows(data),
+           lam_dataset_class_name(data, i) ? "  " : "", lam_dataset_class_name(data, i) ? lam_dataset_class_name(data, i) : "");
 }
 
 static void print_part(const char *name, const lam_dataset *data) {
@@ -147,8 +148,10 @@ static int draw(const lam_dataset *data, size_t pictures) {
 
 int run_data(const settings *options) {
   source opened;
+  int code = check_source(options);
+  if (code) return code;
   lam_context *context = open_context(options);
-  int code = lam_error_status(context) ? library_failed(context) : open_source(context, options, &opened);
+  code = lam_error_status(context) ? library_failed(context) : open_source(context, options, &opened);
   if (!code && options->draw) {
     code = draw(opened.train, options->draw);
   } else if (!code) {

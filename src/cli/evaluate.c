@@ -26,13 +26,14 @@ static int evaluate(const settings *options, lam_context *context, measurement *
   lam_dataset *data;
   code = make_trainer(options, model, &trainer);
   if (!code && lam_trainer_get_options(trainer, &training)) code = library_failed(context);
-  if (!code) code = open_examined(context, options, &data);
+  if (!code) code = open_examined(context, options, model, &data);
   if (!code) code = encode_targets(context, model, training.loss, &data);
   return code ? code : measure(trainer, data, options->confusion != SWITCH_NO, measured);
 }
 
 int run_evaluate(const settings *options) {
-  int code = options->json ? check_writable("--json", options->json) : EXIT_OK;
+  int code = check_source(options);
+  if (!code && options->json) code = check_writable("--json", options->json);
   if (code) return code;
   measurement measured = { 0 };
   lam_context *context = open_context(options);

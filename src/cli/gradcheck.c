@@ -30,30 +30,30 @@ static int check_options(const settings *options) {
   if (options->model && options->layers) return wrong_usage("--model and --layers exclude each other; write one of them");
   if (options->layers && !options->loss) return wrong_usage("`lamina gradcheck --layers` needs --loss NAME: the loss");
   int code = check_layers(options);
+  if (!code) code = check_source(options);
   return !code && options->json ? check_writable("--json", options->json) : code;
 }
 
-static int make(const settings *options, lam_context *context, const lam_dataset *data, lam_trainer **trainer) {
-  lam_model *model;
-  if (options->model) {
-    int code = load_model(context, options, &model);
-    return code ? code : make_trainer(options, model, trainer);
-  }
+static int make(const settings *options, lam_model *model, lam_context *context, const lam_dataset *data, lam_trainer **trainer) {
+  if (model) return make_trainer(options, model, trainer);
   lam_trainer_options how;
   int code = read_trainer_options(options, context, &how);
   if (code) return code;
-  model = build_network(context, options->layers, lam_dataset_input(data, 0)->shape);
+  model = build_network(context, options, lam_dataset_input(data, 0)->shape);
+  if (model && options->standardize && lam_adapt(model, data)) return library_failed(context);
   *trainer = model ? lam_trainer_create(model, &how) : NULL;
   return *trainer ? EXIT_OK : library_failed(context);
 }
 
 static int check(const settings *options, lam_context *context, lam_gradient_report *report) {
   if (lam_error_status(context)) return library_failed(context);
+  lam_model *model = NULL;
   lam_trainer *trainer;
   lam_trainer_options how;
   lam_dataset *data;
-  int code = open_examined(context, options, &data);
-  if (!code) code = make(options, context, data, &trainer);
+  int code = options->model ? load_model(context, options, &model) : EXIT_OK;
+  if (!code) code = open_examined(context, options, model, &data);
+  if (!code) code = make(options, model, context, data, &trainer);
   if (!code && lam_trainer_get_options(trainer, &how)) code = library_failed(context);
   if (!code) code = encode_targets(context, lam_trainer_model(trainer), how.loss, &data);
   if (code) return code;

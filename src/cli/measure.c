@@ -59,7 +59,7 @@ int measure(lam_trainer *trainer, const lam_dataset *data, bool confusion, measu
   lam_model *model = lam_trainer_model(trainer);
   lam_context *context = model->object.context;
   lam_trainer_options how;
-  *measured = (measurement){ .binary_accuracy = (double)NAN };
+  *measured = (measurement){ .binary_accuracy = (double)NAN, .data = data };
   lam_status status = lam_trainer_get_options(trainer, &how);
   if (!status) status = lam_evaluate(trainer, data, &measured->result);
   if (!status && how.loss == LAM_BINARY_CROSSENTROPY && output_width(model) > 1) status = measure_binary(model, data, measured);
@@ -134,7 +134,8 @@ void print_confusion(FILE *stream, const measurement *m) {
     print_share(stream, share(right, column_sum(m, i)));
     fputc(' ', stream);
     print_share(stream, share(right, row_sum(m, i)));
-    fputc('\n', stream);
+    const char *name = lam_dataset_class_name(m->data, i);
+    fprintf(stream, "%s%s\n", name ? "  " : "", name ? name : "");
   }
   print_empty_classes(stream, m);
 }
@@ -151,8 +152,10 @@ void json_confusion(FILE *file, const measurement *m) {
   fputs(",\"classes\":[", file);
   for (size_t i = 0; i < m->classes; i++) {
     uint64_t right = m->confusion[i * m->classes + i], rows = row_sum(m, i), predicted = column_sum(m, i);
-    fprintf(file, "%s{\"class\":%zu,\"rows\":%llu,\"predicted\":%llu", i ? "," : "", i, (unsigned long long)rows,
-            (unsigned long long)predicted);
+    const char *name = lam_dataset_class_name(m->data, i);
+    fprintf(file, "%s{\"class\":%zu", i ? "," : "", i);
+    if (name) json_text(file, ",\"name\":", name);
+    fprintf(file, ",\"rows\":%llu,\"predicted\":%llu", (unsigned long long)rows, (unsigned long long)predicted);
     json_field(file, ",", "precision", share(right, predicted));
     json_field(file, ",", "recall", share(right, rows));
     fputc('}', file);

@@ -55,8 +55,10 @@ int check_layers(const settings *options) {
   return EXIT_OK;
 }
 
-lam_model *build_network(lam_context *context, const char *layers, lam_shape input) {
+lam_model *build_network(lam_context *context, const settings *options, lam_shape input) {
+  const char *layers = options->layers;
   lam_node x = lam_input(lam_graph_create(context), input);
+  if (options->standardize) x = lam_normalization(x);
   if (input.rank > 1) x = lam_flatten(x);
   while (layers) {
     cli_layer layer = { 0 };

@@ -73,6 +73,18 @@ int write_file(const char *path, void (*write)(FILE *file, const void *user), co
   return failed("\"%s\" could not be written: %s; what was there stays", path, strerror(reason));
 }
 
+void json_text(FILE *file, const char *before, const char *text) {
+  fprintf(file, "%s\"", before);
+  for (; *text; text++) {
+    unsigned char c = (unsigned char)*text;
+    if (c < 0x20)
+      fprintf(file, "\\u%04x", c);
+    else
+      fprintf(file, c == '"' || c == '\\' ? "\\%c" : "%c", c);
+  }
+  fputc('"', file);
+}
+
 void json_field(FILE *file, const char *before, const char *name, double value) {
   fprintf(file, "%s\"%s\":", before, name);
   json_number(file, value);

@@ -3,13 +3,25 @@
  * `lamina predict`.
  */
 #include "cli/cli.h"
+#include <string.h>
 
 typedef struct prediction {
   size_t rows, width;
   const char *column; /* of the header; numbered where there are several */
   float *outputs;     /* or, where NULL, the classes */
   int32_t *classes;
+  const lam_model *model; /* for their names */
 } prediction;
+
+/* A name with a delimiter or a quote stands in quotes (RFC 4180). */
+static void put_class(FILE *file, const lam_model *model, int32_t label) {
+  const char *name = lam_model_class_name(model, (size_t)label);
+  bool quote = name && strpbrk(name, ",\"\r\n");
+  if (!name) fprintf(file, "%d", (int)label);
+  if (quote) fputc('"', file);
+  for (; name && *name; name++) fputs(*name == '"' ? "\"\"" : (char[]){ *name, 0 }, file);
+  if (quote) fputc('"', file);
+}
 
 static void write_csv(FILE *file, const void *user) {
   const prediction *p = user;
@@ -20,7 +32,7 @@ static void write_csv(FILE *file, const void *user) {
   for (size_t i = 0; i < p->rows; i++) {
     for (size_t j = 0; p->outputs && j < p->width; j++)
       fprintf(file, "%s%s", j ? "," : "", lam_format_float(text, p->outputs[i * p->width + j]));
-    if (!p->outputs) fprintf(file, "%d", (int)p->classes[i]);
+    if (!p->outputs) put_class(file, p->model, p->classes[i]);
     fputc('\n', file);
   }
 }
@@ -30,8 +42,9 @@ static int predict(const settings *options, lam_context *context, prediction *p)
   int code = load_model(context, options, &model);
   if (code) return code;
   lam_dataset *data;
-  code = open_examined(context, options, &data);
+  code = open_examined(context, options, model, &data);
   if (code) return code;
+  p->model = model;
   p->rows = lam_dataset_rows(data);
   lam_status status;
   if (options->classes) {
@@ -55,7 +68,8 @@ int run_predict(const settings *options) {
   if (options->classes && options->probabilities)
     return wrong_usage("--classes and --probabilities exclude each other; write one of them");
   const char *path = options->output ? options->output : "-";
-  int code = check_writable("--output", path);
+  int code = check_source(options);
+  if (!code) code = check_writable("--output", path);
   if (code) return code;
   prediction p = { 0 };
   lam_context *context = open_context(options);

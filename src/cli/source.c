@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The data of every command: a named set, a folder, a part of either; then the classes that are wanted; then the rows held out.
+ * The data of every command: a named set, a folder, a table, a part of any; then the classes that are wanted; then the rows held
+ * out.
  */
 #include "cli/cli.h"
 #include "data/dataset.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static const char *const data_names[] = { "fashion-mnist", "mnist", "digits", NULL };
 
 /* ---- opening ---- */
 
@@ -46,12 +45,55 @@ static bool has_test_part(const char *name) {
   return false;
 }
 
-/* A misspelt name is told by its neighbours; of a known one, the library tells where it looked. */
-static int data_failed(lam_context *context, const char *name) {
-  bool plain = !strchr(name, '/') && lam_name_find(data_names, name) < 0;
-  if (lam_error_status(context) == LAM_IO && plain && !is_folder(name))
-    return unknown_name("data set or folder", name, data_names);
-  return library_failed(context);
+/* ---- tables ---- */
+
+static bool ends_with(const char *text, const char *end) {
+  size_t length = strlen(text), size = strlen(end);
+  return length > size && strcmp(text + length - size, end) == 0;
+}
+
+static bool is_csv(const char *name) { return ends_with(name, ".csv") || ends_with(name, ".csv.gz"); }
+static bool is_npy(const char *name) { return ends_with(name, ".npy") || ends_with(name, ".npy.gz"); }
+
+int check_source(const settings *options) {
+  const char *name = options->data ? options->data : "", *delimiter = options->delimiter;
+  bool csv = is_csv(name), npy = is_npy(name), tab = delimiter && strcmp(delimiter, "\\t") == 0;
+  if (delimiter && !tab && strlen(delimiter) != 1)
+    return wrong_usage("--delimiter takes one character, or \\t for a tab, not \"%s\"", delimiter);
+  if (!csv && (delimiter || options->no_header || options->no_target))
+    return wrong_usage("%s is about a table: write --data FILE.csv", delimiter            ? "--delimiter"
+                                                                     : options->no_header ? "--no-header"
+                                                                                          : "--no-target");
+  if (!csv && !npy && options->target)
+    return wrong_usage("--target is a column of --data FILE.csv, or the file of targets of --data FILE.npy");
+  if (options->target && options->no_target) return wrong_usage("--target and --no-target exclude each other; write one of them");
+  return EXIT_OK;
+}
+
+/* Classes are numbered as the model has them, where there is one and it knows their names. */
+static lam_dataset *open_csv(lam_context *context, const settings *options, const lam_model *model) {
+  size_t count = lam_model_class_count(model);
+  const char **names = count ? program_memory(count, sizeof *names) : NULL;
+  for (size_t i = 0; i < count; i++) names[i] = lam_model_class_name(model, i);
+  const char *delimiter = options->delimiter;
+  lam_csv_options how = { .no_header = options->no_header,
+                          .target = options->target,
+                          .no_target = options->no_target,
+                          .class_names = names,
+                          .class_count = count };
+  if (delimiter) how.delimiter = strcmp(delimiter, "\\t") == 0 ? '\t' : *delimiter;
+  return lam_dataset_open_csv(context, options->data, &how);
+}
+
+/* A table as the library divides one that is opened by its name: a quarter of the rows, always the same, is the test part. */
+static int open_table(lam_context *context, const settings *options, const lam_model *model, source *opened) {
+  lam_dataset *all =
+      is_csv(options->data) ? open_csv(context, options, model) : lam_dataset_open_npy(context, options->data, options->target);
+  opened->train = all;
+  if (!all) return library_failed(context);
+  if (options->held_out > 0 || options->no_target || lam_dataset_rows(all) < 2) return EXIT_OK;
+  lam_split_options how = { .shuffle = true };
+  return lam_dataset_split(all, 0.25, &how, &opened->train, &opened->test) ? library_failed(context) : EXIT_OK;
 }
 
 /* ---- only some classes ---- */
@@ -130,27 +172,28 @@ static int finish(lam_context *context, const settings *options, source *opened)
 
 /* Opens the parts that are wanted: both, or the one to be looked at. With --held-out, a set without files for its test part is
  * divided anew as a whole. */
-static int open_parts(lam_context *context, const settings *options, bool examined, source *opened) {
+static int open_parts(lam_context *context, const settings *options, const lam_model *model, bool examined, source *opened) {
   const char *name = options->data;
   *opened = (source){ NULL, NULL };
+  if (is_csv(name) || is_npy(name)) return open_table(context, options, model, opened);
   bool whole = names_a_part(name) || options->held_out > 0, has_test = !whole && has_test_part(name);
   if (!(examined && has_test)) {
     opened->train = whole ? lam_dataset_open(context, name) : open_part(context, name, "train");
-    if (!opened->train) return data_failed(context, name);
+    if (!opened->train) return library_failed(context);
   }
   if (!has_test) return EXIT_OK;
   opened->test = open_part(context, name, "test");
-  return opened->test ? EXIT_OK : data_failed(context, name);
+  return opened->test ? EXIT_OK : library_failed(context);
 }
 
 int open_source(lam_context *context, const settings *options, source *opened) {
-  int code = open_parts(context, options, false, opened);
+  int code = open_parts(context, options, NULL, false, opened);
   return code ? code : finish(context, options, opened);
 }
 
-int open_examined(lam_context *context, const settings *options, lam_dataset **data) {
+int open_examined(lam_context *context, const settings *options, const lam_model *model, lam_dataset **data) {
   source opened;
-  int code = open_parts(context, options, true, &opened);
+  int code = open_parts(context, options, model, true, &opened);
   if (!code) code = finish(context, options, &opened);
   *data = opened.test ? opened.test : opened.train;
   return code;

@@ -217,11 +217,12 @@ static void write_table(FILE *file, const void *user) {
   print_rule(&t, "┏", "━", "┳", "┓");
   print_cells(&t, heads, "┃");
   print_rule(&t, "┡", "━", "╇", "┩");
-  uint64_t weights = 0;
+  uint64_t weights = 0, fixed = 0;
   bool begun = false;
   for (size_t i = 0; i < s->row_count; i++) {
     lam_layer_info info = info_of(s->model, s->rows[i].first);
     weights += info.parameters;
+    fixed += info.fixed;
     if (s->chain && info.inputs == 0) continue; /* Sequential does not list its input */
     if (begun) print_rule(&t, "├", "─", "┼", "┤");
     print_row(&t, s, &s->rows[i]);
@@ -229,10 +230,10 @@ static void write_table(FILE *file, const void *user) {
   }
   print_rule(&t, "└", "─", "┴", "┘");
   /* Keras's optimizers also count their step and their learning rate. */
-  uint64_t optimizer = s->trainer ? s->trainer->state_count * weights + 2 : 0;
+  uint64_t optimizer = s->trainer ? s->trainer->state_count * (weights - fixed) + 2 : 0;
   print_total(file, "Total", weights + optimizer);
-  print_total(file, "Trainable", weights);
-  print_total(file, "Non-trainable", 0);
+  print_total(file, "Trainable", weights - fixed);
+  print_total(file, "Non-trainable", fixed);
   if (optimizer) print_total(file, "Optimizer", optimizer);
 }
 
@@ -293,11 +294,11 @@ static int open_model(const settings *options, lam_context *context, summary *s)
   int code = read_shape(options->input, &shape);
   if (!code && options->data) {
     lam_dataset *data = NULL;
-    code = open_examined(context, options, &data);
+    code = open_examined(context, options, NULL, &data);
     if (!code) shape = lam_dataset_input(data, 0)->shape;
   }
   if (code) return code;
-  s->model = build_network(context, options->layers, shape);
+  s->model = build_network(context, options, shape);
   return s->model ? EXIT_OK : library_failed(context);
 }
 
@@ -306,8 +307,11 @@ static int check_options(const settings *options) {
     return wrong_usage("`lamina summary` needs --model FILE, or --layers LIST with --data NAME or --input SHAPE");
   if (options->model && options->layers) return wrong_usage("--model and --layers exclude each other; write one of them");
   if (options->model && options->input) return wrong_usage("--input goes with --layers; a saved model knows its input");
+  if (options->standardize && !options->data && !options->input)
+    return wrong_usage("--standardize needs the number of columns; write --data NAME or --input SHAPE too");
   if (options->data && options->input) return wrong_usage("--data and --input exclude each other; write one of them");
-  return check_layers(options);
+  int code = check_layers(options);
+  return code || !options->data ? code : check_source(options);
 }
 
 int run_summary(const settings *options) {

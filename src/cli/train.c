@@ -51,6 +51,7 @@ static int check_needed(const settings *options) {
 static int check_options(const settings *options, const char *path) {
   int code = check_needed(options);
   if (!code) code = check_layers(options);
+  if (!code) code = check_source(options);
   if (!code && path && strcmp(path, "-") == 0) code = wrong_usage("--save takes the name of a file, not \"-\"");
   if (!code && path && options->json && strcmp(path, options->json) == 0)
     code = wrong_usage("%s and --json both write \"%s\"; write two names", options->save ? "--save" : "--resume", path);
@@ -65,7 +66,8 @@ static int build(training *run) {
   int code = read_trainer_options(options, run->context, &how);
   if (!code) code = open_source(run->context, options, &run->data);
   if (code) return code;
-  run->model = build_network(run->context, options->layers, lam_dataset_input(run->data.train, 0)->shape);
+  run->model = build_network(run->context, options, lam_dataset_input(run->data.train, 0)->shape);
+  if (run->model && options->standardize && lam_adapt(run->model, run->data.train)) return library_failed(run->context);
   run->trainer = run->model ? lam_trainer_create(run->model, &how) : NULL;
   return run->trainer ? EXIT_OK : library_failed(run->context);
 }
@@ -101,7 +103,7 @@ static int check_agreement(const training *run) {
   int code = read_trainer_options(options, run->context, &how);
   if (code) return code;
   if (options->layers) {
-    lam_model *model = build_network(run->context, options->layers, lam_model_input_shape(run->model, 0));
+    lam_model *model = build_network(run->context, options, lam_model_input_shape(run->model, 0));
     if (!model) return library_failed(run->context);
     if (!same_network(model, run->model))
       return wrong_usage("--layers is not the network that is in \"%s\"; leave it out, --resume takes the file's", file);

@@ -65,11 +65,13 @@ static lam_status choose_rows(lam_gradient_checking *check, size_t wanted) {
 
 /* ---- samples ------------------------------------------------------------------------------------------------------ */
 
+static size_t trained_count(const lam_weight *weight) { return weight->fixed ? 0 : weight->count; }
+
 /* `count` of the numbers of each weight: all, or drawn under the seed 0 in a stream of its own. */
 static void draw_samples(lam_gradient_checking *check, size_t count) {
   const lam_model *model = check->trainer->model;
   for (size_t w = 0; w < model->weight_count; w++) {
-    size_t all = model->weights[w].count, drawn = all < count ? all : count;
+    size_t all = trained_count(&model->weights[w]), drawn = all < count ? all : count;
     for (size_t i = 0; i < drawn; i++) {
       uint32_t bits[4], counter[4] = { (uint32_t)i, (uint32_t)(i >> 32), (uint32_t)w, 0x47524144u }, key[2] = { 0, 0 };
       lam_random_bits(bits, counter, key);
@@ -193,10 +195,10 @@ static lam_status check_gradients(lam_gradient_checking *check, size_t rows, siz
   lam_context *context = trainer->object.context;
   size_t most = 0;
   for (size_t w = 0; w < trainer->model->weight_count; w++) {
-    size_t count = trainer->model->weights[w].count;
+    size_t count = trained_count(&trainer->model->weights[w]);
     most += count < samples ? count : samples;
   }
-  if (!most) return lam_fail(context, LAM_INVALID_ARGUMENT, "the model has no weights, and so no gradients");
+  if (!most) return lam_fail(context, LAM_INVALID_ARGUMENT, "the model has no weights that are trained, and so no gradients");
   lam_status status = lam_trainer_plan(trainer, rows);
   if (!status)
     status = lam_reference_open(&check->reference, trainer->model, lam_loss_type_of(trainer->options.loss),

@@ -148,6 +148,28 @@ static void copy_spread(lam_reference *r, size_t index) {
   spread_node(r, index);
 }
 
+/* y = (x - mean) / max(sqrt(variance), 1e-7), or with `change` a change of x. */
+static double normalized(const lam_reference *r, size_t index, size_t i, double x, bool change) {
+  const lam_model_node *node = &r->model->nodes[index];
+  size_t column = i % last_size(node);
+  return (change ? x : x - weight_of(r, node, 0)[column]) / fmax(sqrt(weight_of(r, node, 1)[column]), 1e-7);
+}
+
+static void normalization_forward(lam_reference *r, size_t index) {
+  const lam_model_node *node = &r->model->nodes[index];
+  for (size_t i = 0; i < node->width; i++) {
+    double x = value_of(r, node->inputs[0])[i], mean = weight_of(r, node, 0)[i % last_size(node)];
+    value_of(r, index)[i] = normalized(r, index, i, x, false);
+    r->scale[index] = fmax(r->scale[index], normalized(r, index, i, fabs(x) + fabs(mean), true));
+  }
+}
+
+static void normalization_spread(lam_reference *r, size_t index) {
+  const lam_model_node *node = &r->model->nodes[index];
+  for (size_t i = 0; i < node->width; i++)
+    spread_of(r, index)[i] = normalized(r, index, i, spread_of(r, node->inputs[0])[i], true);
+}
+
 static void input_forward(lam_reference *r, size_t index) { r->scale[index] = 0; /* it is there already, and exact */ }
 
 static void input_spread(lam_reference *r, size_t index) {
@@ -204,9 +226,13 @@ typedef struct lam_reference_layer {
 } lam_reference_layer;
 
 static const lam_reference_layer layers[] = {
-  { &lam_input_type, input_forward, input_spread }, { &lam_dense_type, dense_forward, dense_spread },
-  { &lam_flatten_type, copy_forward, copy_spread }, { &lam_activation_type, copy_forward, copy_spread },
-  { &lam_add_type, add_forward, add_spread },       { &lam_concatenate_type, concatenate_forward, concatenate_spread },
+  { &lam_input_type, input_forward, input_spread },
+  { &lam_dense_type, dense_forward, dense_spread },
+  { &lam_flatten_type, copy_forward, copy_spread },
+  { &lam_activation_type, copy_forward, copy_spread },
+  { &lam_add_type, add_forward, add_spread },
+  { &lam_concatenate_type, concatenate_forward, concatenate_spread },
+  { &lam_normalization_type, normalization_forward, normalization_spread },
 };
 
 static const lam_reference_layer *layer_of(const lam_model_node *node) {

@@ -36,5 +36,10 @@ def test_zero_and_one_are_told_apart_by_one_output():
         assert accuracy >= 0.99, (layer, accuracy)
 
 
+def test_iris_is_learnt_standardised():  # Keras: 0.94 to 0.98
+    assert median("accuracy", "--data", "iris", "--standardize", "--held-out", "0.3333", "--layers", "6:relu,6:relu,3:softmax", "--loss",
+                  "sparse_categorical_crossentropy", "--optimizer", "adam", "--batch", "8", "--epochs", "200") >= 0.94
+
+
 if __name__ == "__main__":
     sys.exit(tap.run(tap.functions(__name__)))

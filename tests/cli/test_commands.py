@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 import tap
-from program import PROGRAM, environment, in_terminal, lamina, refuse, succeed, write_part
+from program import PROGRAM, SOURCE, environment, in_terminal, lamina, refuse, succeed, write_part
 
 SPARSE = ["--loss", "sparse_categorical_crossentropy", "--optimizer", "adam"]
 
@@ -233,6 +233,32 @@ def test_rows_held_out_are_of_each_class_alike_and_follow_the_seed():
     assert all(abs(4 * few - (few + many)) < 8 for few, many in zip(held, rest)), (rest, held)
     first = lambda seed: succeed("data", "--data", "digits", "--held-out", "0.25", "--seed", seed, "--draw", "3")
     assert first(1) == first(1) != first(2)
+
+
+# ---- tables ----
+
+
+def test_tables_are_read_as_told_and_classes_have_their_names():
+    with tempfile.TemporaryDirectory() as folder:
+        model, table, inputs = (os.path.join(folder, name) for name in ("m", "tabs.csv", "inputs.csv"))
+        succeed("train", "--data", "iris", "--standardize", "--layers", "6:relu,3:softmax", *SPARSE, "--epochs", 50, "--quiet", "--save", model)
+        with open(os.path.join(SOURCE, "data", "iris.csv"), encoding="utf-8") as file:
+            _, *rows = (line.split(",") for line in file.read().splitlines())
+        with open(table, "w", encoding="utf-8") as file:
+            file.writelines("\t".join([row[4], *row[:4]]) + "\n" for row in rows)
+        with open(inputs, "w", encoding="utf-8") as file:
+            file.writelines(",".join(row) + "\n" for row in [["a", "b", "c", "d"], *(row[:4] for row in rows)])
+        as_told = ["--data", table, "--delimiter", "\\t", "--no-header", "--target", "0"]
+        assert json.loads(succeed("evaluate", "--model", model, "--data", "iris", "--json")) == \
+            json.loads(succeed("evaluate", "--model", model, *as_told, "--json"))
+        text = succeed("evaluate", "--model", model, *as_told)
+        assert [line.split()[-1] for line in text.splitlines()[-3:]] == ["setosa", "versicolor", "virginica"], text
+        predicted = rows_of(succeed("predict", "--model", model, "--data", inputs, "--no-target", "--classes"))
+        assert predicted[0] == ["class"] and len(predicted) == 151
+        assert sum(name == row[4] for [name], row in zip(predicted[1:], rows)) > 120  # of 150; by chance 50
+        assert " Non-trainable params: 8 (32.00 B)\n" in succeed("summary", "--model", model)
+        assert "right" in succeed("gradcheck", "--model", model, "--data", "iris")
+        refuse(1, ["tabs.csv"], "evaluate", "--model", model, "--data", table)
 
 
 # ---- fold ----

@@ -115,6 +115,13 @@ WRONG = (
     ("summary --layers 3 --input 28x", ["--input", "28x28"]),
     ("summary --layers 3 --input 0", ["--input", "28x28"]),
     ("summary --layers 3 --input 1x2x3x4x5x6x7", ["--input", "up to 6"]),
+    # tables
+    (f"{TRAIN} --target species", ["--target", "FILE.csv", "FILE.npy"]),
+    (f"{TRAIN} --delimiter ,", ["--delimiter", "FILE.csv"]),
+    (f"{TRAIN} --no-header", ["--no-header", "FILE.csv"]),
+    ("train --data x.csv --delimiter ', ' --layers 3 --loss mean_squared_error", ["--delimiter", "one character", "\\t"]),
+    ("predict --model m --data x.csv --target y --no-target", ["--target", "--no-target", "one of them"]),
+    ("summary --layers 3 --standardize", ["--standardize", "--data NAME", "--input SHAPE"]),
     # the optimizer's numbers
     (f"{TRAIN} --optimizer-option momentum", ["--optimizer-option", "NAME=VALUE"]),
     (f"{TRAIN} --optimizer-option =1", ["--optimizer-option", "NAME=VALUE"]),
