@@ -75,6 +75,7 @@ enum { MAX_WRITTEN = 256 };
 typedef struct settings {
   const char *data, *data_dir, *only, *model, *layers, *gemm, *resume, *input, *config, *target, *delimiter;
   const char *save, *json, *output; /* json: "-" is standard output */
+  const char *plot, *plot_mistakes, *plot_weights, *class_names;
   lam_loss loss;                    /* LAM_NO_LOSS: not given */
   lam_optimizer_type optimizer;
   text_list optimizer_options;
@@ -192,6 +193,8 @@ void json_confusion(FILE *file, const measurement *measured);
 
 /* Finds out before the work whether `path` can be written; changes nothing. `option` is the option that named it. */
 int check_writable(const char *option, const char *path);
+/* The same for a drawing, which does not go to standard output; NULL: there is none to be written. */
+int check_drawing(const char *option, const char *path);
 /* A number, or null where it is not finite. */
 void json_number(FILE *file, double value);
 void json_text(FILE *file, const char *before, const char *text);

@@ -3,6 +3,7 @@
  * `lamina data`: what a data set holds, and pictures of its rows.
  */
 #include "cli/cli.h"
+#include "cli/picture.h"
 #include "data/dataset.h"
 #include <math.h>
 #include <string.h>
@@ -10,13 +11,6 @@
 
 static const char *type_name(lam_type type) {
   return type == LAM_UINT8 ? "bytes" : type == LAM_INT32 ? "32-bit integers" : "floats";
-}
-
-/* An element as the file has it. */
-static double element(const lam_array *array, const void *row, size_t index) {
-  if (array->type == LAM_UINT8) return ((const uint8_t *)row)[index];
-  if (array->type == LAM_INT32) return ((const int32_t *)row)[index];
-  return (double)((const float *)row)[index];
 }
 
 static size_t row_size(const lam_array *array) {
@@ -34,7 +28,7 @@ static void print_range(const lam_dataset *data, const lam_array *array) {
   for (size_t i = 0; i < rows; i++) {
     const void *row = lam_dataset_row(data, array, i);
     for (size_t j = 0; j < count; j++) {
-      double value = element(array, row, j);
+      double value = picture_element(array, row, j);
       least = fmin(least, value);
       most = fmax(most, value);
       sum += value;
@@ -82,7 +76,7 @@ static void print_part(const char *name, const lam_dataset *data) {
 
 /* The range of all elements of the picture, so that each is seen in full. */
 static int grey(const lam_array *array, const void *row, size_t index, double least, double most, int levels) {
-  double value = most > least ? (element(array, row, index) - least) / (most - least) : 0;
+  double value = most > least ? (picture_element(array, row, index) - least) / (most - least) : 0;
   int level = (int)(value * levels);
   return level < levels ? level : levels - 1;
 }
@@ -110,16 +104,6 @@ static void draw_letters(const lam_array *array, const void *row, size_t height,
   }
 }
 
-/* Pictures have two axes, or three of which one is 1. */
-static bool picture_size(lam_shape shape, size_t *height, size_t *width) {
-  bool flat = shape.rank == 3 && (shape.size[0] == 1 || shape.size[2] == 1);
-  size_t first = flat && shape.size[0] == 1;
-  if (shape.rank != 2 && !flat) return false;
-  *height = shape.size[first];
-  *width = shape.size[first + 1];
-  return true;
-}
-
 static int draw(const lam_dataset *data, size_t pictures) {
   const lam_array *input = lam_dataset_input(data, 0);
   size_t height, width;
@@ -128,11 +112,8 @@ static int draw(const lam_dataset *data, size_t pictures) {
     return failed("--draw: rows of shape %s are not pictures", lam_shape_text(text, input->shape));
   for (size_t i = 0; i < pictures && i < lam_dataset_rows(data); i++) {
     const void *row = lam_dataset_row(data, input, i);
-    double least = (double)INFINITY, most = -least;
-    for (size_t j = 0; j < height * width; j++) {
-      least = fmin(least, element(input, row, j));
-      most = fmax(most, element(input, row, j));
-    }
+    double least, most;
+    picture_range(input, row, height * width, &least, &most);
     printf("row %zu", i);
     if (lam_dataset_classes(data)) {
       uint32_t at = (uint32_t)i;

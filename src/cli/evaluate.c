@@ -2,7 +2,7 @@
  *
  * `lamina evaluate`.
  */
-#include "cli/cli.h"
+#include "cli/plot.h"
 #include <string.h>
 
 enum { SHOWN_CLASSES = 20 }; /* of a confusion matrix that was not asked for */
@@ -28,12 +28,16 @@ static int evaluate(const settings *options, lam_context *context, measurement *
   if (!code && lam_trainer_get_options(trainer, &training)) code = library_failed(context);
   if (!code) code = open_examined(context, options, model, &data);
   if (!code) code = encode_targets(context, model, training.loss, &data);
-  return code ? code : measure(trainer, data, options->confusion != SWITCH_NO, measured);
+  if (!code) code = measure(trainer, data, options->confusion != SWITCH_NO, measured);
+  if (code || !options->plot_mistakes) return code;
+  if (!measured->classes) return failed("--plot-mistakes: the targets are not classes that the outputs stand for");
+  return plot_mistakes(options->plot_mistakes, model, data, options->class_names);
 }
 
 int run_evaluate(const settings *options) {
   int code = check_source(options);
   if (!code && options->json) code = check_writable("--json", options->json);
+  if (!code) code = check_drawing("--plot-mistakes", options->plot_mistakes);
   if (code) return code;
   measurement measured = { 0 };
   lam_context *context = open_context(options);

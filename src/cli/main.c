@@ -17,7 +17,7 @@ const cli_command cli_commands[] = {
     "  lamina train --data fashion-mnist --layers 256:relu,15:softmax \\\n"
     "    --loss sparse_categorical_crossentropy --optimizer adam --epochs 5 --batch 32 --save fashion.safetensors\n"
     "  lamina train --data digits --layers 25:relu,15:relu,10 --from-logits --held-out 0.25 --seed 1 \\\n"
-    "    --loss sparse_categorical_crossentropy --optimizer adam --epochs 100 --json history.json\n"
+    "    --loss sparse_categorical_crossentropy --optimizer adam --epochs 100 --json history.json --plot curve.svg\n"
     "  lamina train --data digits --only 0,1 --layers 1:sigmoid --loss binary_crossentropy --epochs 20\n"
     "  lamina train --data mnist --layers 512:relu,10:softmax --loss mean_squared_error \\\n"
     "    --optimizer rmsprop --optimizer-option epsilon_outside=1 --batch 128 --epochs 5\n"
@@ -28,7 +28,8 @@ const cli_command cli_commands[] = {
     "precision\n"
     "and recall, on the data set's test part (or on the part named: --data mnist/train).",
     "  lamina evaluate --model fashion.safetensors --data fashion-mnist\n"
-    "  lamina evaluate --model fashion.safetensors --data fashion-mnist/train --confusion=no --json\n",
+    "  lamina evaluate --model fashion.safetensors --data fashion-mnist/train --confusion=no --json\n"
+    "  lamina evaluate --model fashion.safetensors --data fashion-mnist --plot-mistakes mistakes.svg\n",
     run_evaluate },
   { "predict", PREDICT, "--model FILE --data NAME [options]", "what a saved model gives, as CSV",
     "Loads a model and prints a header and, for each row of the data set's test part (or of the part named), what the network\n"
@@ -42,7 +43,8 @@ const cli_command cli_commands[] = {
     "which --data or --input tells the shape of a row. Of an interrupted training also the optimizer's numbers are counted.",
     "  lamina summary --model fashion.safetensors\n"
     "  lamina summary --layers 256:relu,15:softmax --input 28x28\n"
-    "  lamina summary --model fashion.safetensors --dot | dot -Tsvg >network.svg\n",
+    "  lamina summary --model fashion.safetensors --dot | dot -Tsvg >network.svg\n"
+    "  lamina summary --model fashion.safetensors --plot-weights weights.svg\n",
     run_summary },
   { "data", DATA, "--data NAME [options]", "what a data set holds",
     "Prints for each part of a data set its rows, their shape, type and range, and how many rows each class has. --draw shows\n"

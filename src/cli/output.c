@@ -34,6 +34,12 @@ int check_writable(const char *option, const char *path) {
   return EXIT_OK;
 }
 
+int check_drawing(const char *option, const char *path) {
+  if (!path) return EXIT_OK;
+  if (strcmp(path, "-") == 0) return wrong_usage("%s takes the name of a file, not \"-\"", option);
+  return check_writable(option, path);
+}
+
 void json_number(FILE *file, double value) {
   char text[32];
   fputs(isfinite(value) ? lam_format_double(text, value) : "null", file);

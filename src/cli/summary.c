@@ -2,7 +2,7 @@
  *
  * `lamina summary`: Keras's table to the character, or the graph in Graphviz's language.
  */
-#include "cli/cli.h"
+#include "cli/plot.h"
 #include "graph/model.h"
 #include "train/trainer.h"
 #include <stdlib.h>
@@ -318,6 +318,7 @@ int run_summary(const settings *options) {
   const char *path = options->output ? options->output : "-";
   int code = check_options(options);
   if (!code) code = check_writable("--output", path);
+  if (!code) code = check_drawing("--plot-weights", options->plot_weights);
   if (code) return code;
   summary s = { 0 };
   lam_context *context = open_context(options);
@@ -325,6 +326,7 @@ int run_summary(const settings *options) {
   if (!code) {
     list_rows(&s);
     code = write_file(path, options->dot ? write_dot : write_table, &s);
+    if (!code && options->plot_weights) code = plot_weights(options->plot_weights, s.model);
   }
   lam_context_destroy(context);
   return code;

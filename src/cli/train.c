@@ -7,6 +7,7 @@
  * --resume goes on.
  */
 #include "cli/cli.h"
+#include "cli/plot.h"
 #include "cli/progress.h"
 #include "graph/model.h"
 #include "train/trainer.h"
@@ -57,6 +58,7 @@ static int check_options(const settings *options, const char *path) {
     code = wrong_usage("%s and --json both write \"%s\"; write two names", options->save ? "--save" : "--resume", path);
   if (!code && path) code = check_writable(options->save ? "--save" : "--resume", path);
   if (!code && options->json) code = check_writable("--json", options->json);
+  if (!code) code = check_drawing("--plot", options->plot);
   return code;
 }
 
@@ -223,6 +225,12 @@ static void write_json(FILE *file, const void *user) {
     fputs("null}\n", file);
 }
 
+static int plot(const training *run) {
+  size_t count = 0;
+  const lam_epoch *epochs = lam_trainer_history(run->trainer, &count);
+  return plot_curve(run->options->plot, epochs, count);
+}
+
 /* Ends as a program ended by this signal would, for scripts that look. */
 static int interrupted(const training *run) {
   char place[96];
@@ -244,6 +252,7 @@ static int train(training *run) {
   if (!code) code = save(run);
   if (!code && !run->stopped) code = evaluate(run);
   if (!code && run->options->json) code = write_file(run->options->json, write_json, run);
+  if (!code && run->options->plot) code = plot(run);
   if (!code && run->stopped) code = interrupted(run);
   return code;
 }
