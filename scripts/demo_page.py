@@ -185,7 +185,7 @@ def confusion(numbers, names):
     head = "".join(f"<th scope=col>{c['class']}</th>" for c in classes)
     rows = []
     for c, counts in zip(classes, matrix):
-        name = names[c["class"]] if c["class"] < len(names) else ""
+        name = c.get("name", names[c["class"]] if c["class"] < len(names) else "")
         shades = [0.6 * (n / max(1, c["rows"])) ** 0.5 for n in counts]
         cells = "".join(f'<td style="background:rgba(var(--heat),{shade:.2f})">{n or "·"}</td>' for n, shade in zip(counts, shades))
         shares = "".join(f"<td>{'–' if c[key] is None else format(c[key], '.3f')}</td>" for key in ("precision", "recall"))

@@ -11,7 +11,7 @@
 int plot_curve(const char *path, const lam_epoch *epochs, size_t count);
 
 /* A sheet of the rows that the model gets wrong and gives the least probability to their label. `names`, "shirt,coat", are those
- * of the classes; NULL: numbers. */
+ * of the classes; those it does not name, and all of NULL, have the names of the data or the model, or numbers. */
 int plot_mistakes(const char *path, lam_model *model, const lam_dataset *data, const char *names);
 
 /* The weights of each unit of the first layer as a picture; a failure where the model's input is none. */

@@ -35,6 +35,7 @@ typedef struct mistake {
 } mistake;
 
 typedef struct sheet {
+  const lam_model *model;
   const lam_dataset *data;
   const char *names;
   size_t rows, count;
@@ -81,18 +82,20 @@ static lam_status find_mistakes(lam_model *model, sheet *s) {
 
 /* ---- names ---- */
 
-/* The name of a class in "shirt,coat"; its number where it has none. */
+/* The name of a class in "shirt,coat"; else the data's or the model's; else its number. */
 static void class_name(const sheet *s, int32_t class, char name[NAME_SIZE]) {
   const char *item = s->names;
   for (int32_t i = 0; item && i < class; i++) {
     item = strchr(item, ',');
     if (item) item++;
   }
-  size_t length = item ? strcspn(item, ",") : 0;
-  if (!length)
-    snprintf(name, NAME_SIZE, "%d", (int)class);
+  int length = item ? (int)strcspn(item, ",") : 0;
+  if (!length) item = lam_dataset_class_name(s->data, (size_t) class);
+  if (!item) item = lam_model_class_name(s->model, (size_t) class);
+  if (item)
+    snprintf(name, NAME_SIZE, "%.*s", length ? length : NAME_SIZE, item);
   else
-    snprintf(name, NAME_SIZE, "%.*s", (int)length, item);
+    snprintf(name, NAME_SIZE, "%d", (int)class);
 }
 
 /* "97.3%"; a share that is not 1 does not read as 100%, nor one that is not 0 as 0. */
@@ -178,7 +181,7 @@ static void write_sheet(FILE *file, const void *user) {
 }
 
 int plot_mistakes(const char *path, lam_model *model, const lam_dataset *data, const char *names) {
-  sheet s = { .data = data, .names = names, .rows = lam_dataset_rows(data) };
+  sheet s = { .model = model, .data = data, .names = names, .rows = lam_dataset_rows(data) };
   if (find_mistakes(model, &s)) return library_failed(model->object.context);
   return write_file(path, write_sheet, &s);
 }

@@ -269,6 +269,18 @@ def test_rows_that_are_no_pictures_are_shown_by_their_numbers():
         assert texts(tile)[:6] == [*map(str, values[row][:5]), "… 7 in all"], texts(tile)
 
 
+def test_classes_have_the_names_of_the_data():
+    with tempfile.TemporaryDirectory() as folder:
+        model, path = os.path.join(folder, "m"), os.path.join(folder, "s.svg")
+        succeed("train", "--data", "iris", "--layers", "3:softmax", "--loss", "sparse_categorical_crossentropy", "--quiet", "--save", model)
+        succeed("evaluate", "--model", model, "--data", "iris", "--plot-mistakes", path)
+        tiles, species = parsed(path).findall(SVG + "svg"), ("setosa", "versicolor", "virginica")
+        assert tiles
+        for tile in tiles:
+            *_, label, predicted, _ = texts(tile)
+            assert label in species and predicted.removeprefix("→ ") in species and label not in predicted, texts(tile)
+
+
 def test_one_output_tells_two_classes_apart():
     with tempfile.TemporaryDirectory() as folder:
         model, path = os.path.join(folder, "m"), os.path.join(folder, "s.svg")
