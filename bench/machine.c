@@ -79,7 +79,8 @@ static void find_caches(size_t *cache) {
       if (!read_line(path, values[i], 16)) return;
     }
     char *unit;
-    size_t number = strtoul(bytes, &unit, 10) << (*unit == 'K' ? 10 : *unit == 'M' ? 20 : 0);
+    size_t number = strtoul(bytes, &unit, 10);
+    number <<= *unit == 'K' ? 10 : *unit == 'M' ? 20 : 0;
     if (strcmp(type, "Instruction") != 0 && level[0] >= '1' && level[0] <= '3') cache[level[0] - '0'] = number;
   }
 }

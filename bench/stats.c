@@ -18,7 +18,6 @@ static int ascending(const void *a, const void *b) {
 }
 
 static double quantile_of_sorted(const double *sorted, size_t count, double fraction) {
-  if (count == 0) return (double)NAN;
   double place = fraction * (double)(count - 1);
   size_t below = (size_t)place, above = below + 1 < count ? below + 1 : below;
   double share = place - (double)below;
@@ -27,6 +26,7 @@ static double quantile_of_sorted(const double *sorted, size_t count, double frac
 
 double stats_quantile(const double *values, size_t count, double fraction) {
   double sorted[MOST_SAMPLES];
+  if (count == 0) return (double)NAN;
   if (count > MOST_SAMPLES) count = MOST_SAMPLES;
   memcpy(sorted, values, count * sizeof *sorted);
   qsort(sorted, count, sizeof *sorted, ascending);
