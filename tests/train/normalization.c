@@ -216,6 +216,21 @@ static void gradients_pass_through_it(void **state) {
   lam_context_destroy(context);
 }
 
+static void the_gradient_check_knows_it(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(&(lam_context_options){ .gemm = "native" });
+  lam_model *model = model_of(context);
+  lam_dataset *data = dataset_of(context);
+  assert_int_equal(lam_adapt(model, data), LAM_OK);
+  lam_trainer *trainer = lam_trainer_create(model, &(lam_trainer_options){ .loss = LAM_MEAN_SQUARED_ERROR });
+  lam_gradient_report report;
+  lam_status status = lam_gradient_check(trainer, data, NULL, &report);
+  if (status) fail_msg("%s", lam_error_message(context));
+  assert_int_equal(report.exceeded, 0);
+  assert_int_equal(report.compared, 4 * IN + 4 + 4 + 1); // none of the fixed ones
+  lam_context_destroy(context);
+}
+
 /* ---- iris -------------------------------------------------------------------------------------------------------- */
 
 static double iris_accuracy(uint64_t seed) {
@@ -259,6 +274,7 @@ int main(void) {
     cmocka_unit_test(no_optimizer_changes_mean_and_variance),
     cmocka_unit_test(the_model_tells_which_parameters_are_fixed),
     cmocka_unit_test(gradients_pass_through_it),
+    cmocka_unit_test(the_gradient_check_knows_it),
     cmocka_unit_test(iris_is_learnt_from_its_table),
   };
   return cmocka_run_group_tests(tests, make_data, NULL);
