@@ -10,9 +10,11 @@
  * With "native", each output is one chain of fused multiply-adds in increasing k, so the bits do not depend on tiles, threads,
  * batch or instruction set. With a vendor BLAS the bits belong to that library.
  *
- * Threads of the BLAS: fit, evaluate, predict and a trainer's steps run it single-threaded. Where the linked library is OpenBLAS,
- * its thread count, which is one setting for the whole process, is set to 1 at their entry and put back when the last of them, in
- * any thread, has left. lam_context_options.keep_blas_threads leaves it alone. Functions of this page do not touch it.
+ * Threads of the BLAS: fit, evaluate, predict and a trainer's steps run it single-threaded. Where the linked or an opened library
+ * has a thread count that can be set (OpenBLAS, BLIS, MKL), which is one setting for the whole process, it is set to 1 at their
+ * entry and put back when the last of them, in any thread, has left. lam_sgemm and the dense layer of this page do not touch it;
+ * opening and registering do while they vet. oneDNN follows the OpenMP setting of the thread that calls, which is 1 for the span
+ * of each call. lam_context_options.keep_blas_threads, as it was when the library was opened, leaves all of them alone.
  */
 #ifndef LAMINA_GEMM_H
 #define LAMINA_GEMM_H
@@ -36,8 +38,36 @@ typedef void (*lam_sgemv_function)(lam_order order, lam_transpose trans, int m, 
 /* Puts the caller's functions behind the door under `name` and makes them the context's backend. `sgemv` may be NULL: then
  * products with one row or column go to `sgemm` too. The functions must live as long as the context and, where the context has
  * threads, be safe to call from several at once. They are always called with LAM_ROW_MAJOR and checked arguments.
- * Errors: LAM_INVALID_ARGUMENT for an empty name or one that exists. Since 0.1. */
+ * Before the first use they are vetted, which takes some milliseconds: more than a thousand products of small integers, which
+ * must be exact, at all transpositions, odd sizes, wide leading dimensions and several alpha and beta, C full of NaN where beta
+ * is 0; and products of random numbers, which must keep the error bound. Errors: LAM_INVALID_ARGUMENT for an empty name or one
+ * that exists, and for functions that are wrong: the sentence says at which product. Since 0.1. */
 LAM_API lam_status lam_gemm_register(lam_context *context, const char *name, lam_sgemm_function sgemm, lam_sgemv_function sgemv);
+
+/* Finds, loads and vets a library and makes it the context's backend. `name_or_path` is a path if it has a slash, else
+ *   - the name of a backend that the context has, as for lam_gemm_select: "native", "openblas", what was opened before;
+ *   - the name of a library that lam_gemm_candidates lists, such as "openblas-serial" or "scipy-openblas32";
+ *   - or "openblas", "blis", "mkl", "atlas", "reference", "onednn": the first of that provider.
+ * The backend's name is then `name_or_path`. The library must have cblas_sgemm, with 32-bit or 64-bit integers, under the usual
+ * prefixes and suffixes of its name, or dnnl_sgemm; cblas_sgemv is used where there is one. It stays loaded until the process
+ * ends. Its code runs in this process: what crashes or exits when it is asked for products takes the process with it (`lamina
+ * gemm` tries each library in a process of its own). lam_context_options.gemm and LAMINA_GEMM open what they name like this.
+ * Errors: LAM_UNKNOWN_NAME, the sentence lists what there is; LAM_IO for a file that does not load; LAM_UNSUPPORTED for a library
+ * without such a function; LAM_INVALID_ARGUMENT for one that is vetted as wrong, as with lam_gemm_register. Since 0.1. */
+LAM_API lam_status lam_gemm_open(lam_context *context, const char *name_or_path);
+
+/* A library that is installed. */
+typedef struct lam_gemm_candidate {
+  char name[40];     /* for lam_gemm_open; unique in the list */
+  char provider[16]; /* "openblas", "blis", "mkl", "atlas", "reference", "onednn"; "" for a file named by LAMINA_GEMM_PATH */
+  char path[1024];
+} lam_gemm_candidate;
+
+/* Fills `candidates` with the libraries that are found, at most `capacity`, and returns how many it wrote. Looks in
+ * LAMINA_GEMM_PATH (files, or folders laid out like the system's, separated by colons), then in the system's library folders,
+ * Debian's side-by-side ones included, then in the Python environments of VIRTUAL_ENV, CONDA_PREFIX, ~/.local, /usr/local and
+ * /usr. Loads nothing. A program with raised privileges ignores the variables. Thread-safe. Since 0.1. */
+LAM_API size_t lam_gemm_candidates(lam_gemm_candidate *candidates, size_t capacity);
 
 /* Makes a backend the context's own, by name. Models, trainers and sessions made before keep theirs.
  * Errors: LAM_UNKNOWN_NAME, the sentence lists the names there are. Since 0.1. */

@@ -4,6 +4,45 @@
  */
 #include "blas/gemm.h"
 #include <limits.h>
+#include <math.h>
+
+typedef void (*wide_sgemm)(lam_order order, lam_transpose transa, lam_transpose transb, int64_t m, int64_t n, int64_t k,
+                           float alpha, const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
+                           int64_t ldc);
+typedef void (*wide_sgemv)(lam_order order, lam_transpose trans, int64_t m, int64_t n, float alpha, const float *a, int64_t lda,
+                           const float *x, int64_t incx, float beta, float *y, int64_t incy);
+typedef int (*onednn_sgemm)(char transa, char transb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
+                            const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
+
+static char letter(lam_transpose trans) { return trans == LAM_TRANSPOSE ? 'T' : 'N'; }
+
+/* oneDNN is the one that can fail. There is no way to say so from the middle of a step; NaN is not taken for a result. */
+static void run_onednn(const lam_gemm *gemm, lam_transpose transa, lam_transpose transb, size_t m, size_t n, size_t k,
+                       float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc) {
+  const lam_thread_setting *threads = &gemm->caller_threads;
+  const int before = threads->get ? lam_threads_get(threads) : 1;
+  if (before != 1) lam_threads_set(threads, 1);
+  int failed = ((onednn_sgemm)(lam_any_function)gemm->sgemm)(letter(transa), letter(transb), (int64_t)m, (int64_t)n, (int64_t)k,
+                                                             alpha, a, (int64_t)lda, b, (int64_t)ldb, beta, c, (int64_t)ldc);
+  if (before != 1) lam_threads_set(threads, before);
+  for (size_t i = 0; failed && i < m; ++i) {
+    for (size_t j = 0; j < n; ++j) c[i * ldc + j] = NAN;
+  }
+}
+
+static void run_matrix(const lam_gemm *gemm, lam_transpose transa, lam_transpose transb, size_t m, size_t n, size_t k,
+                       float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc) {
+  switch (gemm->interface) {
+  case LAM_CBLAS_32:
+    gemm->sgemm(LAM_ROW_MAJOR, transa, transb, (int)m, (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+    return;
+  case LAM_CBLAS_64:
+    ((wide_sgemm)(lam_any_function)gemm->sgemm)(LAM_ROW_MAJOR, transa, transb, (int64_t)m, (int64_t)n, (int64_t)k, alpha, a,
+                                                (int64_t)lda, b, (int64_t)ldb, beta, c, (int64_t)ldc);
+    return;
+  case LAM_ONEDNN: run_onednn(gemm, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc); return;
+  }
+}
 
 /* y = alpha op(matrix) x + beta y. The columns and rows are those in memory. */
 static void run_vector(const lam_gemm *gemm, lam_transpose trans, size_t rows, size_t columns, float alpha, const float *matrix,
@@ -11,7 +50,12 @@ static void run_vector(const lam_gemm *gemm, lam_transpose trans, size_t rows, s
   /* Some libraries multiply y by a beta of 0 and keep its NaNs. */
   const size_t count = trans == LAM_TRANSPOSE ? columns : rows;
   for (size_t i = 0; beta == 0 && i < count; ++i) y[i * incy] = 0;
-  gemm->sgemv(LAM_ROW_MAJOR, trans, (int)rows, (int)columns, alpha, matrix, (int)ld, x, (int)incx, beta, y, (int)incy);
+  if (gemm->interface == LAM_CBLAS_64) {
+    ((wide_sgemv)(lam_any_function)gemm->sgemv)(LAM_ROW_MAJOR, trans, (int64_t)rows, (int64_t)columns, alpha, matrix, (int64_t)ld,
+                                                x, (int64_t)incx, beta, y, (int64_t)incy);
+  } else {
+    gemm->sgemv(LAM_ROW_MAJOR, trans, (int)rows, (int)columns, alpha, matrix, (int)ld, x, (int)incx, beta, y, (int)incy);
+  }
 }
 
 void lam_gemm_run(const lam_gemm *gemm, const lam_kernel_table *kernels, lam_transpose transa, lam_transpose transb, size_t m,
@@ -28,7 +72,7 @@ void lam_gemm_run(const lam_gemm *gemm, const lam_kernel_table *kernels, lam_tra
   } else if (gemm->sgemv && n == 1) {
     run_vector(gemm, transa, at ? k : m, at ? m : k, alpha, a, lda, b, bt ? 1 : ldb, beta, c, ldc);
   } else {
-    gemm->sgemm(LAM_ROW_MAJOR, transa, transb, (int)m, (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+    run_matrix(gemm, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   }
 }
 

@@ -10,13 +10,33 @@
 #include "kernels/kernels.h"
 #include <lamina/gemm.h>
 
+/* How a backend's functions are called. */
+typedef enum lam_gemm_interface {
+  LAM_CBLAS_32, /* with the types of the public header */
+  LAM_CBLAS_64, /* the same with 64-bit integers */
+  LAM_ONEDNN    /* dnnl_sgemm */
+} lam_gemm_interface;
+
+typedef void (*lam_any_function)(void);
+
+/* A library's own setting of its threads; NULLs where it has none. */
+typedef struct lam_thread_setting {
+  lam_any_function get, set; /* int (*)(void) and void (*)(int) */
+  bool wide;                 /* with int64_t for int */
+} lam_thread_setting;
+
 /* A backend. */
 typedef struct lam_gemm {
   struct lam_gemm *next; /* the context's list, in the order in which names are listed and defaults are chosen */
   char *name;
-  lam_sgemm_function sgemm; /* NULL: the native product of the kernel table */
-  lam_sgemv_function sgemv; /* NULL: sgemm does one row or column too */
-  char description[160];
+  lam_gemm_interface interface;      /* tells the true types of the next two */
+  lam_sgemm_function sgemm;          /* NULL: the native product of the kernel table */
+  lam_sgemv_function sgemv;          /* NULL: sgemm does one row or column too */
+  lam_thread_setting caller_threads; /* set to 1 around each call: OpenMP's setting belongs to the thread that calls */
+  /* What the library says of itself, "" and 0 where it says nothing, and what follows from it. */
+  char version[160], core[32], warning[256];
+  int threads; /* that it would use on its own */
+  char description[512];
 } lam_gemm;
 
 /* Gives the context its backends and makes the one called `name` its own; NULL: the build's CBLAS, or "native". Fails with
@@ -25,6 +45,25 @@ lam_status lam_gemm_setup(lam_context *context, const char *name);
 
 /* Releases the backends, however far the setup came. */
 void lam_gemm_release(lam_context *context);
+
+/* lam_gemm_register without vetting: what has been vetted, and what tests count with. NULL where memory is exhausted. */
+lam_gemm *lam_gemm_add(lam_context *context, const char *name, lam_sgemm_function sgemm, lam_sgemv_function sgemv);
+/* Takes back the backend that was added last. */
+void lam_gemm_remove(lam_context *context, lam_gemm *gemm);
+
+/* Fails with LAM_UNKNOWN_NAME and the names that there are: the context's, and those of the candidates. */
+lam_status lam_gemm_unknown(lam_context *context, const char *name, const lam_gemm_candidate *candidates, size_t count);
+
+/* Asks a backend for products whose results are known and fails with LAM_INVALID_ARGUMENT and a sentence, which says what was
+ * wrong with which sizes, at the first that is not right (vet.c). */
+lam_status lam_gemm_vet(lam_context *context, const lam_gemm *gemm);
+
+/* Loads the library at `path` and binds its functions to `gemm`, unvetted (library.c). `provider` is said for a library that says
+ * nothing of itself. LAM_IO where it does not load, LAM_UNSUPPORTED where it has no function for products. */
+lam_status lam_library_open(lam_context *context, const char *path, lam_gemm *gemm, const char *provider);
+/* Fills `warning` where version and core tell of kernels below what this CPU has, and `description` from the rest (identity.c).
+ */
+void lam_gemm_describe(lam_gemm *gemm);
 
 /* The backend of this name, or NULL. */
 const lam_gemm *lam_gemm_find(const lam_context *context, const char *name);
@@ -41,11 +80,16 @@ void lam_activation_run(const lam_kernel_table *kernels, lam_activation activati
 void lam_activation_backward_run(const lam_kernel_table *kernels, lam_activation activation, float *dx, size_t lddx,
                                  const float *dy, size_t lddy, const float *y, size_t ldy, size_t rows, size_t columns);
 
-/* The linked BLAS runs single-threaded between the first enter and the last leave of all threads of the process; then its setting
- * is as it was. This count is the library's one piece of state that is not in a context, because the setting itself is the
- * process's. Nothing happens where the linked BLAS is not OpenBLAS or the context keeps its threads. */
+/* The linked and the opened BLAS run single-threaded between the first enter and the last leave of all threads of the process;
+ * then their settings are as they were. This count and the table of settings are the library's one piece of state that is not in
+ * a context, because the settings themselves are the process's. Nothing happens where a library has no such setting or the
+ * context keeps its threads. */
 void lam_blas_enter(const lam_context *context);
 void lam_blas_leave(const lam_context *context);
+/* Adds a setting, once, to those that enter and leave control. False where there is no place left. */
+bool lam_blas_control(const lam_thread_setting *setting);
+int lam_threads_get(const lam_thread_setting *setting);
+void lam_threads_set(const lam_thread_setting *setting, int threads);
 
 /* The linked CBLAS, where the build has one (linked.c): the functions, its name, and what it says of itself. */
 #ifdef LAM_HAVE_CBLAS
@@ -54,7 +98,7 @@ void lam_linked_sgemm(lam_order order, lam_transpose transa, lam_transpose trans
                       const float *a, int lda, const float *b, int ldb, float beta, float *c, int ldc);
 void lam_linked_sgemv(lam_order order, lam_transpose trans, int m, int n, float alpha, const float *a, int lda, const float *x,
                       int incx, float beta, float *y, int incy);
-void lam_linked_describe(char *description, size_t size);
+void lam_linked_identify(lam_gemm *gemm);
 #endif
 
 /* Fails where a matrix of `rows` x `columns` in memory is NULL though it has elements, has a leading dimension below its columns,

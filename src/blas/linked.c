@@ -3,7 +3,6 @@
  * The CBLAS that the build linked, with the door's types, and the thread setting of OpenBLAS, which belongs to the whole process.
  */
 #include "blas/gemm.h"
-#include <pthread.h>
 #include <stdio.h>
 
 #ifdef LAM_HAVE_CBLAS
@@ -27,37 +26,12 @@ void lam_linked_sgemv(lam_order order, lam_transpose trans, int m, int n, float 
               alpha, a, lda, x, incx, beta, y, incy);
 }
 
-void lam_linked_describe(char *description, size_t size) {
+void lam_linked_identify(lam_gemm *gemm) {
 #ifdef LAM_HAVE_OPENBLAS
-  snprintf(description, size, "%s; core %s", openblas_get_config(), openblas_get_corename());
-#else
-  if (size > 0) description[0] = 0;
+  snprintf(gemm->version, sizeof gemm->version, "%s", openblas_get_config());
+  snprintf(gemm->core, sizeof gemm->core, "%s", openblas_get_corename());
+  gemm->threads = openblas_get_num_threads();
 #endif
+  lam_gemm_describe(gemm);
 }
-#endif
-
-#ifdef LAM_HAVE_OPENBLAS
-static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
-static unsigned inside;
-static int threads_before;
-
-void lam_blas_enter(const lam_context *context) {
-  if (context->keep_blas_threads) return;
-  pthread_mutex_lock(&guard);
-  if (inside++ == 0) {
-    threads_before = openblas_get_num_threads();
-    if (threads_before != 1) openblas_set_num_threads(1);
-  }
-  pthread_mutex_unlock(&guard);
-}
-
-void lam_blas_leave(const lam_context *context) {
-  if (context->keep_blas_threads) return;
-  pthread_mutex_lock(&guard);
-  if (--inside == 0 && threads_before != 1) openblas_set_num_threads(threads_before);
-  pthread_mutex_unlock(&guard);
-}
-#else
-void lam_blas_enter(const lam_context *context) { (void)context; }
-void lam_blas_leave(const lam_context *context) { (void)context; }
 #endif

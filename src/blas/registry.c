@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Appends a backend; NULL where memory is exhausted. */
-static lam_gemm *add(lam_context *context, const char *name, lam_sgemm_function sgemm, lam_sgemv_function sgemv) {
+lam_gemm *lam_gemm_add(lam_context *context, const char *name, lam_sgemm_function sgemm, lam_sgemv_function sgemv) {
   lam_gemm *gemm = lam_allocate_zero(context, sizeof *gemm);
   if (!gemm) return NULL;
   gemm->name = lam_copy_string(context, name);
@@ -23,15 +22,27 @@ static lam_gemm *add(lam_context *context, const char *name, lam_sgemm_function 
 
 lam_status lam_gemm_setup(lam_context *context, const char *name) {
 #ifdef LAM_HAVE_CBLAS
-  lam_gemm *linked = add(context, lam_linked_name, lam_linked_sgemm, lam_linked_sgemv);
+  lam_gemm *linked = lam_gemm_add(context, lam_linked_name, lam_linked_sgemm, lam_linked_sgemv);
   if (!linked) return LAM_OUT_OF_MEMORY;
-  lam_linked_describe(linked->description, sizeof linked->description);
+  lam_linked_identify(linked);
 #endif
-  lam_gemm *native = add(context, "native", NULL, NULL);
+  lam_gemm *native = lam_gemm_add(context, "native", NULL, NULL);
   if (!native) return LAM_OUT_OF_MEMORY;
   if (context->kernels) snprintf(native->description, sizeof native->description, "Lamina's own, %s", context->kernels->isa);
   context->gemm = context->gemms;
-  return name ? lam_gemm_select(context, name) : LAM_OK;
+  return name ? lam_gemm_open(context, name) : LAM_OK;
+}
+
+static void release(lam_context *context, lam_gemm *gemm) {
+  lam_release_string(context, gemm->name);
+  lam_release(context, gemm, sizeof *gemm);
+}
+
+void lam_gemm_remove(lam_context *context, lam_gemm *gemm) {
+  lam_gemm **place = &context->gemms;
+  while (*place != gemm) place = &(*place)->next;
+  *place = gemm->next;
+  release(context, gemm);
 }
 
 void lam_gemm_release(lam_context *context) {
@@ -39,8 +50,7 @@ void lam_gemm_release(lam_context *context) {
   while (context->gemms) {
     lam_gemm *gemm = context->gemms;
     context->gemms = gemm->next;
-    lam_release_string(context, gemm->name);
-    lam_release(context, gemm, sizeof *gemm);
+    release(context, gemm);
   }
 }
 
@@ -50,16 +60,19 @@ const lam_gemm *lam_gemm_find(const lam_context *context, const char *name) {
   return gemm;
 }
 
-static lam_status unknown(lam_context *context, const char *name) {
-  size_t count = 0;
-  for (const lam_gemm *gemm = context->gemms; gemm; gemm = gemm->next) ++count;
-  const char **names = lam_allocate_array(context, count + 1, sizeof *names);
+lam_status lam_gemm_unknown(lam_context *context, const char *name, const lam_gemm_candidate *candidates, size_t count) {
+  size_t most = count + 1;
+  for (const lam_gemm *gemm = context->gemms; gemm; gemm = gemm->next) ++most;
+  const char **names = lam_allocate_array(context, most, sizeof *names);
   if (!names) return LAM_OUT_OF_MEMORY;
-  size_t i = 0;
-  for (const lam_gemm *gemm = context->gemms; gemm; gemm = gemm->next) names[i++] = gemm->name;
-  names[i] = NULL;
+  size_t used = 0;
+  for (const lam_gemm *gemm = context->gemms; gemm; gemm = gemm->next) names[used++] = gemm->name;
+  for (size_t i = 0; i < count; ++i) {
+    if (!lam_gemm_find(context, candidates[i].name)) names[used++] = candidates[i].name;
+  }
+  names[used] = NULL;
   lam_status status = lam_name_unknown(context, "gemm backend", name, names);
-  lam_release(context, names, (count + 1) * sizeof *names);
+  lam_release(context, names, most * sizeof *names);
   return status;
 }
 
@@ -67,7 +80,7 @@ lam_status lam_gemm_select(lam_context *context, const char *name) {
   if (!context) return LAM_NO_HANDLE;
   if (!name) return lam_fail(context, LAM_INVALID_ARGUMENT, "lam_gemm_select: the name is NULL");
   const lam_gemm *gemm = lam_gemm_find(context, name);
-  if (!gemm) return unknown(context, name);
+  if (!gemm) return lam_gemm_unknown(context, name, NULL, 0);
   context->gemm = gemm;
   return LAM_OK;
 }
@@ -80,8 +93,10 @@ lam_status lam_gemm_register(lam_context *context, const char *name, lam_sgemm_f
   if (lam_gemm_find(context, name)) {
     return lam_fail(context, LAM_INVALID_ARGUMENT, "lam_gemm_register: there is a gemm backend \"%s\" already", name);
   }
-  lam_gemm *gemm = add(context, name, sgemm, sgemv);
+  lam_gemm *gemm = lam_gemm_add(context, name, sgemm, sgemv);
   if (!gemm) return LAM_OUT_OF_MEMORY;
+  lam_status status = lam_gemm_vet(context, gemm);
+  if (status != LAM_OK) return lam_gemm_remove(context, gemm), status;
   context->gemm = gemm;
   return LAM_OK;
 }
