@@ -61,14 +61,20 @@ static void warn_other(lam_gemm *gemm, level cpu, const char *variable, const ch
   }
 }
 
+/* BLIS 0.9 aborts where it has not the kernels that are asked for. */
+static const char *blis_mend(const lam_gemm *gemm, level cpu) {
+  if (cpu == AVX512 && level_of(other_cores, gemm->core) == AVX2)
+    return "BLIS_ARCH_TYPE=skx mends it where the build has those, and aborts elsewhere";
+  return "no setting helps, a build for this CPU would";
+}
+
 static void warn(lam_gemm *gemm) {
   const level cpu = cpu_level();
   const char *held = secure_getenv("MKL_ENABLE_INSTRUCTIONS");
   if (strstr(gemm->version, "OpenBLAS")) {
     if (level_of(openblas_cores, gemm->core) < cpu) warn_openblas(gemm, cpu);
   } else if (strncmp(gemm->version, "BLIS", 4) == 0) {
-    if (level_of(other_cores, gemm->core) < cpu)
-      warn_other(gemm, cpu, "BLIS_ARCH_TYPE", "no setting helps this build, one configured for the CPU or for x86_64 would");
+    if (level_of(other_cores, gemm->core) < cpu) warn_other(gemm, cpu, "BLIS_ARCH_TYPE", blis_mend(gemm, cpu));
   } else if (strncmp(gemm->version, "oneDNN", 6) == 0) {
     const char *variable = secure_getenv("ONEDNN_MAX_CPU_ISA") ? "ONEDNN_MAX_CPU_ISA" : "DNNL_MAX_CPU_ISA";
     if (level_of(other_cores, gemm->core) < cpu) warn_other(gemm, cpu, variable, "a newer oneDNN would");

@@ -28,7 +28,9 @@ lam_status lam_gemm_setup(lam_context *context, const char *name) {
 #endif
   lam_gemm *native = lam_gemm_add(context, "native", NULL, NULL);
   if (!native) return LAM_OUT_OF_MEMORY;
-  if (context->kernels) snprintf(native->description, sizeof native->description, "Lamina's own, %s", context->kernels->isa);
+  snprintf(native->version, sizeof native->version, "Lamina's own");
+  if (context->kernels) snprintf(native->core, sizeof native->core, "%s", context->kernels->isa);
+  lam_gemm_describe(native);
   context->gemm = context->gemms;
   return name ? lam_gemm_open(context, name) : LAM_OK;
 }

@@ -23,7 +23,8 @@ enum {
   DATA = 1 << 4,
   FOLD = 1 << 5,
   GRADCHECK = 1 << 6,
-  EVERY_COMMAND = (1 << 7) - 1
+  GEMM = 1 << 7,
+  EVERY_COMMAND = (1 << 8) - 1
 };
 
 /* ---- options.c: the table of options ---- */
@@ -73,7 +74,7 @@ enum { MAX_WRITTEN = 256 };
 
 /* Every option's value. */
 typedef struct settings {
-  const char *data, *data_dir, *only, *model, *layers, *gemm, *resume, *input, *config, *target, *delimiter;
+  const char *data, *data_dir, *only, *model, *layers, *gemm, *resume, *input, *config, *target, *delimiter, *vet;
   const char *save, *json, *output; /* json: "-" is standard output */
   const char *plot, *plot_mistakes, *plot_weights, *class_names;
   lam_loss loss;                    /* LAM_NO_LOSS: not given */
@@ -212,5 +213,6 @@ int run_summary(const settings *options);
 int run_data(const settings *options);
 int run_fold(const settings *options);
 int run_gradcheck(const settings *options);
+int run_gemm(const settings *options);
 
 #endif

@@ -64,6 +64,14 @@ const cli_command cli_commands[] = {
     "  lamina gradcheck --data digits --layers 25:relu,10 --loss sparse_categorical_crossentropy --from-logits\n"
     "  lamina gradcheck --data fashion-mnist --model fashion.safetensors --samples 20\n",
     run_gradcheck },
+  { "gemm", GEMM, "[options]", "the backends of matrix products on this machine",
+    "Lists the BLAS libraries that are found, what they say they are, and how fast each is at one product; each is loaded, "
+    "vetted\n"
+    "and timed in a process of its own. LAMINA_GEMM_PATH adds libraries and folders of libraries, separated by colons.",
+    "  lamina gemm\n"
+    "  LAMINA_GEMM_PATH=$HOME/lib/libopenblas.so lamina gemm --json\n"
+    "  lamina gemm --vet native\n",
+    run_gemm },
   { NULL, 0, NULL, NULL, NULL, NULL, NULL },
 };
 
