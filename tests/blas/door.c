@@ -29,7 +29,7 @@ static void counting_sgemm(lam_order order, lam_transpose ta, lam_transpose tb, 
       for (int l = 0; l < k; ++l) {
         sum += element(a, (size_t)lda, ta, (size_t)i, (size_t)l) * element(b, (size_t)ldb, tb, (size_t)l, (size_t)j);
       }
-      c[i * ldc + j] = alpha * sum + beta * c[i * ldc + j];
+      c[i * ldc + j] = alpha * sum + (beta == 0 ? 0 : beta * c[i * ldc + j]);
     }
   }
 }

