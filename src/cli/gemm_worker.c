@@ -27,7 +27,7 @@ static double seconds(void) {
 }
 
 /* The forward product of 784-256 at batch 32, for some milliseconds on one thread. */
-static double measure(const lam_context *context) {
+static double time_product(const lam_context *context) {
   static float x[ROWS * INPUTS], w[INPUTS * OUTPUTS], y[ROWS * OUTPUTS];
   if (x[0] == 0) {
     lam_random_uniform(x, ROWS * INPUTS, 0, 0, 0);
@@ -72,9 +72,9 @@ int run_worker(const char *library) {
   fputs("ready\n", answers);
   fflush(answers);
   char command;
-  measure(context); /* the first call may be slow */
+  time_product(context); /* the first call may be slow */
   while (!isatty(STDIN_FILENO) && read(STDIN_FILENO, &command, 1) == 1) {
-    fprintf(answers, "rate %.17g\n", measure(context));
+    fprintf(answers, "rate %.17g\n", time_product(context));
     fflush(answers);
   }
   leave(answers, EXIT_OK);

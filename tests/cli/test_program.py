@@ -103,11 +103,11 @@ def test_quiet_prints_nothing():
 
 def test_help_of_each_command_tells_every_option_and_an_example():
     commands = re.findall(r"^  (\w+) ", succeed("--help"), re.MULTILINE)
-    assert commands == ["train", "evaluate", "predict", "summary", "data", "fold", "gradcheck"], commands
+    assert commands == ["train", "evaluate", "predict", "summary", "data", "fold", "gradcheck", "gemm"], commands
     for command in commands:
         text = succeed(command, "--help")
         assert text == succeed("help", command)
-        assert f"Usage: lamina {command} " in text and f"Examples:\n  lamina {command} " in text, text
+        assert f"Usage: lamina {command} " in text and f"Examples:\n  lamina {command}" in text, text
         assert "--config" in text and "Exit status: 0 done; 1 failed" in text, text
 
 
