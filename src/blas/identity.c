@@ -64,7 +64,7 @@ static void warn_other(lam_gemm *gemm, level cpu, const char *variable, const ch
 /* BLIS 0.9 aborts where it has not the kernels that are asked for. */
 static const char *blis_mend(const lam_gemm *gemm, level cpu) {
   if (cpu == AVX512 && level_of(other_cores, gemm->core) == AVX2)
-    return "BLIS_ARCH_TYPE=skx mends it where the build has those, and aborts elsewhere";
+    return "try BLIS_ARCH_TYPE=skx, which aborts where the build has no such kernels";
   return "no setting helps, a build for this CPU would";
 }
 
@@ -95,7 +95,7 @@ void lam_gemm_describe(lam_gemm *gemm) {
                 { "core ", gemm->core },
                 { "", gemm->interface == LAM_CBLAS_64 ? "64-bit integers" : "" },
                 { "", threads },
-                { "slow: ", gemm->warning } };
+                { "warning: ", gemm->warning } };
   size_t length = 0;
   gemm->description[0] = 0;
   for (size_t i = 0; i < sizeof parts / sizeof *parts && length < sizeof gemm->description; ++i) {

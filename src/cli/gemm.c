@@ -64,7 +64,7 @@ static void show(const backend *b) {
     putchar('\n');
   }
   printf("%18s %s\n", "", *b->library.path ? b->library.path : "in this build");
-  if (*b->warning) printf("%18s slow: %s\n", "", b->warning);
+  if (*b->warning) printf("%18s warning: %s\n", "", b->warning);
 }
 
 static void show_all(const listing *all) {
@@ -103,7 +103,7 @@ static void put_backend(lam_json_writer *json, const backend *b) {
   put_number(json, "threads", b->threads);
   put_number(json, "integer_bits", b->bits);
   put(json, "refused", b->reason);
-  put(json, "slow", b->warning);
+  put(json, "warning", b->warning);
   put_number(json, "gflops", b->gflops);
   lam_json_close(json, '}');
 }

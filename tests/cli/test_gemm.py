@@ -52,7 +52,7 @@ def test_each_library_that_is_wrong_is_refused_with_its_reason_and_the_rest_go_o
     for name in "native", "liar_honest", "liar_old":
         assert backends[name]["refused"] is None and backends[name]["gflops"] > 0, backends[name]
     assert backends["liar_old"]["core"] == "Prescott" and backends["liar_old"]["threads"] == 4, backends["liar_old"]
-    keys = ["name", "provider", "path", "version", "core", "threads", "integer_bits", "refused", "slow", "gflops"]
+    keys = ["name", "provider", "path", "version", "core", "threads", "integer_bits", "refused", "warning", "gflops"]
     assert list(backends["native"]) == keys, backends["native"]
 
 
