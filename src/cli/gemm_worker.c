@@ -12,6 +12,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,6 +60,7 @@ static void leave(FILE *answers, int code) {
 }
 
 int run_worker(const char *library) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* a stopped one would outlive a command that Ctrl-C ended */
   FILE *answers = fdopen(dup(STDOUT_FILENO), "w");
   if (!answers || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return failed("there is no standard output: %s", strerror(errno));
   lam_context *context = lam_context_create(&(lam_context_options){ .gemm = "native" });

@@ -102,6 +102,18 @@ static void a_library_with_prefix_suffix_and_64_bit_integers_is_called_as_it_wan
   lam_context_destroy(context);
 }
 
+static void a_failure_that_onednn_reports_shows_as_nan(void **state) {
+  (void)state;
+  lam_context *context = native_context();
+  assert_int_equal(lam_gemm_open(context, LIAR("onednn")), LAM_OK);
+  assert_int_equal(context->gemm->interface, LAM_ONEDNN);
+  agrees_with_native(context);
+  float a[2 * 99] = { 0 }, b[99 * 3] = { 0 }, c[2 * 4] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+  assert_int_equal(lam_sgemm(context, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, 2, 3, 99, 1, a, 99, b, 3, 0, c, 4), LAM_OK);
+  for (int i = 0; i < 8; ++i) assert_true(i % 4 == 3 ? c[i] == (float)(i + 1) : isnan(c[i]));
+  lam_context_destroy(context);
+}
+
 static void an_honest_library_is_opened_by_the_context_and_by_the_environment(void **state) {
   (void)state;
   lam_context *context = lam_context_create(&(lam_context_options){ .gemm = LIAR("honest") });
@@ -235,6 +247,7 @@ int main(void) {
     cmocka_unit_test(every_installed_openblas_opens_by_name_and_by_path_and_agrees_with_native),
     cmocka_unit_test(a_library_that_is_wrong_is_refused_with_its_reason_and_leaves_the_backend),
     cmocka_unit_test(a_library_with_prefix_suffix_and_64_bit_integers_is_called_as_it_wants),
+    cmocka_unit_test(a_failure_that_onednn_reports_shows_as_nan),
     cmocka_unit_test(an_honest_library_is_opened_by_the_context_and_by_the_environment),
     cmocka_unit_test(an_unknown_name_is_answered_with_what_there_is),
     cmocka_unit_test(a_folder_laid_out_like_debians_is_searched),
