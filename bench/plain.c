@@ -34,15 +34,124 @@ static void plain_relu_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = Y > 0 ? DY : 
 static void plain_sigmoid_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY * Y * (1 - Y)) }
 static void plain_tanh_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY * (1 - Y * Y)) }
 
+static float silu_slope(float x) {
+  float s = 1 / (1 + expf(-x));
+  return s * (1 + x * (1 - s));
+}
+static float mish_slope(float x) {
+  float t = tanhf(log1pf(expf(x)));
+  return t + x * (1 - t * t) / (1 + expf(-x));
+}
+static float gelu_tanh_slope(float x) {
+  float t = tanhf(0.79788456f * (x + 0.044715f * x * x * x));
+  return 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * 0.79788456f * (1 + 3 * 0.044715f * x * x);
+}
+static void plain_hard_sigmoid LAM_UNARY_ARGUMENTS { EACH(Y = fminf(fmaxf(X + 3, 0), 6) / 6) }
+static void plain_hard_silu LAM_UNARY_ARGUMENTS { EACH(Y = X * fminf(fmaxf(X + 3, 0), 6) / 6) }
+static void plain_hard_tanh LAM_UNARY_ARGUMENTS { EACH(Y = fminf(fmaxf(X, -1), 1)) }
+static void plain_softplus LAM_UNARY_ARGUMENTS { EACH(Y = fmaxf(X, 0) + log1pf(expf(-fabsf(X)))) }
+static void plain_log_sigmoid LAM_UNARY_ARGUMENTS { EACH(Y = fminf(X, 0) - log1pf(expf(-fabsf(X)))) }
+static void plain_softsign LAM_UNARY_ARGUMENTS { EACH(Y = X / (1 + fabsf(X))) }
+static void plain_silu LAM_UNARY_ARGUMENTS { EACH(Y = X / (1 + expf(-X))) }
+static void plain_mish LAM_UNARY_ARGUMENTS { EACH(Y = X * tanhf(log1pf(expf(X)))) }
+static void plain_gelu LAM_UNARY_ARGUMENTS { EACH(Y = X * 0.5f * erfcf(-X * 0.70710678f)) }
+static void plain_gelu_tanh LAM_UNARY_ARGUMENTS { EACH(Y = X * 0.5f * (1 + tanhf(0.79788456f * (X + 0.044715f * X * X * X)))) }
+static void plain_tanh_shrink LAM_UNARY_ARGUMENTS { EACH(Y = X - tanhf(X)) }
+static void plain_sparse_plus LAM_UNARY_ARGUMENTS { EACH(Y = X <= -1 ? 0 : X >= 1 ? X : (X + 1) * (X + 1) / 4) }
+static void plain_sparse_sigmoid LAM_UNARY_ARGUMENTS { EACH(Y = fminf(fmaxf((X + 1) / 2, 0), 1)) }
+static void plain_relu_with LAM_UNARY_WITH_ARGUMENTS { EACH(Y = X > p[2] ? fminf(X, p[1]) : p[0] * (X - p[2])) }
+static void plain_elu LAM_UNARY_WITH_ARGUMENTS { EACH(Y = X > 0 ? p[1] * X : p[0] * expm1f(p[2] * X)) }
+static void plain_threshold LAM_UNARY_WITH_ARGUMENTS { EACH(Y = X > p[0] ? X : p[1]) }
+static void plain_squareplus LAM_UNARY_WITH_ARGUMENTS { EACH(Y = (X + sqrtf(X * X + p[0])) / 2) }
+static void plain_hard_shrink LAM_UNARY_WITH_ARGUMENTS { EACH(Y = fabsf(X) > p[0] ? X : 0) }
+static void plain_soft_shrink LAM_UNARY_WITH_ARGUMENTS { EACH(Y = fabsf(X) > p[0] ? X - copysignf(p[0], X) : 0) }
+static void plain_hard_sigmoid_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY * (Y > 0 && Y < 1 ? 1 / 6.0f : 0)) }
+static void plain_hard_silu_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY * (Y <= -3 ? 0 : Y >= 3 ? 1 : (2 * Y + 3) / 6)) }
+static void plain_hard_tanh_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = Y > -1 && Y < 1 ? DY : 0) }
+static void plain_softplus_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY * -expm1f(-Y)) }
+static void plain_log_sigmoid_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY * -expm1f(Y)) }
+static void plain_softsign_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY / ((1 + fabsf(Y)) * (1 + fabsf(Y)))) }
+static void plain_silu_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY * silu_slope(Y)) }
+static void plain_mish_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY * mish_slope(Y)) }
+static void plain_gelu_backward LAM_BACKWARD_ARGUMENTS {
+  EACH(DX = DY * (0.5f * erfcf(-Y * 0.70710678f) + Y * 0.39894228f * expf(-Y * Y / 2)))
+}
+static void plain_gelu_tanh_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY * gelu_tanh_slope(Y)) }
+static void plain_tanh_shrink_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY * tanhf(Y) * tanhf(Y)) }
+static void plain_sparse_plus_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = DY * fminf(1, sqrtf(Y))) }
+static void plain_sparse_sigmoid_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = Y > 0 && Y < 1 ? DY / 2 : 0) }
+static void plain_shrink_backward LAM_BACKWARD_ARGUMENTS { EACH(DX = Y != 0 ? DY : 0) }
+static void plain_relu_with_backward LAM_BACKWARD_WITH_ARGUMENTS { EACH(DX = Y <= 0 ? p[0] * DY : Y < p[1] ? DY : 0) }
+static void plain_elu_backward LAM_BACKWARD_WITH_ARGUMENTS { EACH(DX = DY * (Y > 0 ? p[1] : p[2] * (Y + p[0]))) }
+static void plain_threshold_backward LAM_BACKWARD_WITH_ARGUMENTS { EACH(DX = Y > p[0] ? DY : 0) }
+static void plain_squareplus_backward LAM_BACKWARD_WITH_ARGUMENTS { EACH(DX = DY * Y * Y / (Y * Y + p[0] / 4)) }
+
+/* tau by bisection of [max - 1, max], to the last bit. */
+static void plain_sparsemax LAM_UNARY_ARGUMENTS {
+  for (size_t i = 0; i < rows; i++) {
+    float most = x[i * ldx];
+    for (size_t j = 1; j < columns; j++) most = fmaxf(most, X);
+    float low = most - 1, high = most;
+    for (int step = 0; step < 24; step++) {
+      float tau = (low + high) / 2, sum = 0;
+      for (size_t j = 0; j < columns; j++) sum += fmaxf(X - tau, 0);
+      *(sum > 1 ? &low : &high) = tau;
+    }
+    for (size_t j = 0; j < columns; j++) Y = fmaxf(X - high, 0);
+  }
+}
+static void plain_sparsemax_backward LAM_BACKWARD_ARGUMENTS {
+  for (size_t i = 0; i < rows; i++) {
+    float sum = 0, count = 0;
+    for (size_t j = 0; j < columns; j++)
+      if (Y > 0) sum += DY, count++;
+    for (size_t j = 0; j < columns; j++) DX = Y > 0 ? DY - sum / count : 0;
+  }
+}
+
+static void plain_prelu(float *y, size_t ldy, const float *x, size_t ldx, const float *slopes, size_t rows, size_t columns) {
+  EACH(Y = X > 0 ? X : slopes[j] * X)
+}
+static void plain_prelu_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *x, size_t ldx,
+                                 const float *slopes, size_t rows, size_t columns) {
+  EACH(DX = X > 0 ? DY : slopes[j] * DY)
+}
+static void plain_prelu_slopes(float *dslopes, const float *dy, size_t lddy, const float *x, size_t ldx, size_t rows,
+                               size_t columns) {
+  memset(dslopes, 0, columns * sizeof *dslopes);
+  EACH(dslopes[j] += X > 0 ? 0 : DY * X)
+}
+static void plain_pass_equal(float *dx, size_t lddx, float *rest, size_t ldrest, const float *x, size_t ldx, const float *y,
+                             size_t ldy, size_t rows, size_t columns) {
+  for (size_t i = 0; i < rows; i++) {
+    for (size_t j = 0; j < columns; j++) {
+      bool here = X == Y;
+      if (dx) DX = here ? rest[i * ldrest + j] : 0;
+      if (here) rest[i * ldrest + j] = 0;
+    }
+  }
+}
+static void plain_dropout(float *y, const float *x, float rate, uint64_t seed, uint64_t stream, uint64_t first, size_t count) {
+  float number;
+  for (size_t i = 0; i < count; i++) {
+    lam_random_uniform(&number, 1, seed, stream, first + i);
+    y[i] = number >= rate ? x[i] / (1 - rate) : 0;
+  }
+}
+
 static void plain_bias(float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns) {
   EACH(Y = X + bias[j])
 }
 static void plain_bias_relu(float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns) {
   EACH(Y = X + bias[j] > 0 ? X + bias[j] : 0)
 }
-static void plain_add(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows, size_t columns) {
-  EACH(Y = a[i * lda + j] + b[i * ldb + j])
-}
+#define A a[i * lda + j]
+#define B b[i * ldb + j]
+static void plain_add LAM_BINARY_ARGUMENTS { EACH(Y = A + B) }
+static void plain_subtract LAM_BINARY_ARGUMENTS { EACH(Y = A - B) }
+static void plain_multiply LAM_BINARY_ARGUMENTS { EACH(Y = A * B) }
+static void plain_maximum LAM_BINARY_ARGUMENTS { EACH(Y = fmaxf(A, B)) }
+static void plain_minimum LAM_BINARY_ARGUMENTS { EACH(Y = fminf(A, B)) }
 static void plain_from_bytes(float *y, size_t ldy, const uint8_t *x, size_t ldx, float scale, float offset, size_t rows,
                              size_t columns) {
   EACH(Y = scale * X + offset)

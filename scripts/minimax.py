@@ -89,3 +89,9 @@ if __name__ == "__main__":
             lambda t: abs(t**2 / mp.log1p(t)) if t else mp.mpf(0), range(9), mp.mpf(-1) / 3, mp.mpf(1) / 3)
     rounded("tanh(x) = x + x^3 p(x^2)", away(lambda t: (mp.tanh(t) - t) / t**3, mp.mpf(-1) / 3),
             lambda t: t**3 / mp.tanh(t), range(0, 10, 2), mp.mpf(2) ** -20, mp.mpf("0.5625"))
+    rounded("x - tanh(x) = x^3 p(x^2)", away(lambda t: (t - mp.tanh(t)) / t**3, mp.mpf(1) / 3),
+            lambda t: t**3 / (t - mp.tanh(t)), range(0, 14, 2), mp.mpf(2) ** -20, mp.mpf("0.8125"))
+    # t = (a - 3) / (a + 3) for a from 0 to 14.5
+    tail = lambda t: (lambda a: mp.erfc(a / mp.sqrt(2)) / 2 * mp.exp(a * a / 2) * (a + 3))(3 * (1 + t) / (1 - t))
+    rounded("e^(a^2/2) (1 - Phi(a)) (a + 3) = p((a - 3) / (a + 3))", tail, lambda t: 1 / tail(t), range(11), -1,
+            mp.mpf("11.5") / mp.mpf("17.5"))

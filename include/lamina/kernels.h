@@ -47,14 +47,112 @@ LAM_API lam_status lam_sigmoid_backward(float *dx, size_t lddx, const float *dy,
 LAM_API lam_status lam_tanh_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
                                      size_t rows, size_t columns);
 
+/* Activations as Keras names them. Infinities give the limit. */
+
+/* Above the threshold min(x, max_value), else negative_slope * (x - threshold), within 1.5 ULP. INFINITY: no maximum. Keras's
+ * relu6 is (0, 6, 0); leaky_relu has no maximum and the threshold 0. */
+LAM_API lam_status lam_relu_with(float *y, size_t ldy, const float *x, size_t ldx, float negative_slope, float max_value,
+                                 float threshold, size_t rows, size_t columns);
+LAM_API lam_status lam_leaky_relu(float *y, size_t ldy, const float *x, size_t ldx, float negative_slope, size_t rows,
+                                  size_t columns);
+/* Above 0 x, else alpha (exp(x) - 1); celu: alpha (exp(x / alpha) - 1); each within 3 ULP. selu: 1.0507... times elu with
+ * alpha 1.6732..., too. */
+LAM_API lam_status lam_elu(float *y, size_t ldy, const float *x, size_t ldx, float alpha, size_t rows, size_t columns);
+LAM_API lam_status lam_celu(float *y, size_t ldy, const float *x, size_t ldx, float alpha, size_t rows, size_t columns);
+LAM_API lam_status lam_selu(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+/* log(1 + exp(x)) within 2.5 ULP, and log(sigmoid(x)) = -softplus(-x). */
+LAM_API lam_status lam_softplus(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+LAM_API lam_status lam_log_sigmoid(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+/* x sigmoid(x) within 2 ULP; x tanh(softplus(x)) within 5. */
+LAM_API lam_status lam_silu(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+LAM_API lam_status lam_mish(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+/* x Phi(x), Phi the normal distribution function (the form with erf), within 6 ULP; and its approximation with tanh, x
+ * sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3)), within 5. */
+LAM_API lam_status lam_gelu(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+LAM_API lam_status lam_gelu_tanh(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+/* x / (1 + |x|) within 1.5 ULP; (x + sqrt(x^2 + b)) / 2 within 3, for 0 < b < 2^90 (Keras: 4). */
+LAM_API lam_status lam_softsign(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+LAM_API lam_status lam_squareplus(float *y, size_t ldy, const float *x, size_t ldx, float b, size_t rows, size_t columns);
+/* clamp(x + 3, 0, 6) / 6 within 1.5 ULP; x times that, within 2; clamp(x, -1, 1). */
+LAM_API lam_status lam_hard_sigmoid(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+LAM_API lam_status lam_hard_silu(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+LAM_API lam_status lam_hard_tanh(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+/* 0 where |x| <= threshold (Keras: 0.5), else x, or x moved towards 0 by the threshold; and x above the threshold, else value. */
+LAM_API lam_status lam_hard_shrink(float *y, size_t ldy, const float *x, size_t ldx, float threshold, size_t rows,
+                                   size_t columns);
+LAM_API lam_status lam_soft_shrink(float *y, size_t ldy, const float *x, size_t ldx, float threshold, size_t rows,
+                                   size_t columns);
+LAM_API lam_status lam_threshold(float *y, size_t ldy, const float *x, size_t ldx, float threshold, float value, size_t rows,
+                                 size_t columns);
+/* x - tanh(x) within 4 ULP; clamp((x + 1) / 2, 0, 1) within 1; and what has that as its slope: 0, (x +
+ * 1)^2 / 4, x, within 2.5. */
+LAM_API lam_status lam_tanh_shrink(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+LAM_API lam_status lam_sparse_sigmoid(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+LAM_API lam_status lam_sparse_plus(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+
+/* Their backward passes, dx = dy f'(x), from y or, where the argument is called so, from x. `dx` may be `dy`. The slope at a kink
+ * is that of its lower side (of the upper one's at a maximum). negative_slope and alpha must not be negative. The absolute
+ * error of a slope is at most 8 u times the largest slope; exp's backward pass is lam_multiply of dy and y. */
+LAM_API lam_status lam_relu_with_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                          float negative_slope, float max_value, size_t rows, size_t columns);
+LAM_API lam_status lam_leaky_relu_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                           float negative_slope, size_t rows, size_t columns);
+LAM_API lam_status lam_elu_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy, float alpha,
+                                    size_t rows, size_t columns);
+LAM_API lam_status lam_celu_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                     float alpha, size_t rows, size_t columns);
+LAM_API lam_status lam_squareplus_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                           float b, size_t rows, size_t columns);
+LAM_API lam_status lam_threshold_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *x, size_t ldx,
+                                          float threshold, size_t rows, size_t columns);
+LAM_API lam_status lam_selu_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                     size_t rows, size_t columns);
+LAM_API lam_status lam_softplus_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                         size_t rows, size_t columns);
+LAM_API lam_status lam_log_sigmoid_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                            size_t rows, size_t columns);
+LAM_API lam_status lam_hard_sigmoid_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                             size_t rows, size_t columns);
+LAM_API lam_status lam_hard_tanh_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                          size_t rows, size_t columns);
+LAM_API lam_status lam_sparse_sigmoid_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                               size_t rows, size_t columns);
+LAM_API lam_status lam_sparse_plus_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                            size_t rows, size_t columns);
+LAM_API lam_status lam_silu_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *x, size_t ldx,
+                                     size_t rows, size_t columns);
+LAM_API lam_status lam_mish_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *x, size_t ldx,
+                                     size_t rows, size_t columns);
+LAM_API lam_status lam_gelu_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *x, size_t ldx,
+                                     size_t rows, size_t columns);
+LAM_API lam_status lam_gelu_tanh_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *x, size_t ldx,
+                                          size_t rows, size_t columns);
+LAM_API lam_status lam_softsign_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *x, size_t ldx,
+                                         size_t rows, size_t columns);
+LAM_API lam_status lam_hard_silu_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *x, size_t ldx,
+                                          size_t rows, size_t columns);
+LAM_API lam_status lam_tanh_shrink_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *x, size_t ldx,
+                                            size_t rows, size_t columns);
+/* Of hard_shrink and soft_shrink: dy where y is not 0. */
+LAM_API lam_status lam_shrink_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                       size_t rows, size_t columns);
+
 /* y = x + bias, bias one row of `columns` floats; and the same followed by relu. */
 LAM_API lam_status lam_bias(float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns);
 LAM_API lam_status lam_bias_relu(float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows,
                                  size_t columns);
 
-/* y = a + b. */
+/* y = a + b, a - b, a b, the larger, the smaller; a NaN in either is the result. */
 LAM_API lam_status lam_add(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows,
                            size_t columns);
+LAM_API lam_status lam_subtract(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows,
+                                size_t columns);
+LAM_API lam_status lam_multiply(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows,
+                                size_t columns);
+LAM_API lam_status lam_maximum(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows,
+                               size_t columns);
+LAM_API lam_status lam_minimum(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows,
+                               size_t columns);
 
 /* y = scale * x + offset, from bytes (pixels) and from floats, one fused multiply-add each. */
 LAM_API lam_status lam_from_bytes(float *y, size_t ldy, const uint8_t *x, size_t ldx, float scale, float offset, size_t rows,
@@ -84,6 +182,13 @@ LAM_API lam_status lam_softmax_backward(float *dx, size_t lddx, const float *dy,
                                         size_t rows, size_t columns);
 LAM_API lam_status lam_log_softmax_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
                                             size_t rows, size_t columns);
+
+/* sparsemax: the point of the simplex nearest to the row, max(x - tau, 0) with tau so that the sum is 1. Absolute error at most
+ * (d + 4) u, d the depth of the summation tree. Rows that softmax makes NaN it makes NaN too. dx = dy less its mean over the y
+ * that are not 0, there, and 0 elsewhere. */
+LAM_API lam_status lam_sparsemax(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns);
+LAM_API lam_status lam_sparsemax_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                          size_t rows, size_t columns);
 
 /* The index of each row's first maximum into index[rows]; NaNs are passed over, 0 for a row of NaN or -inf. `columns` at most
  * 2^31 - 1 and at least 1 where there are rows. */

@@ -18,6 +18,10 @@ LAM_INLINE lam_vec relu_slope(lam_vec dy, lam_vec y) {
 LAM_INLINE lam_vec sigmoid_slope(lam_vec dy, lam_vec y) { return vec_mul(dy, vec_mul(y, vec_sub(vec_splat(1.0f), y))); }
 LAM_INLINE lam_vec tanh_slope(lam_vec dy, lam_vec y) { return vec_mul(dy, vec_fnma(y, y, vec_splat(1.0f))); }
 
+/* vec_max and vec_min give b where either is a NaN; here a NaN of a stays too. */
+LAM_INLINE lam_vec maximum(lam_vec a, lam_vec b) { return vec_select(vec_is_nan(a), a, vec_max(a, b)); }
+LAM_INLINE lam_vec minimum(lam_vec a, lam_vec b) { return vec_select(vec_is_nan(a), a, vec_min(a, b)); }
+
 LAM_INLINE lam_vec add_relu(lam_vec x, lam_vec bias) { return relu(vec_add(x, bias)); }
 
 void LAM_KERNEL(exp) LAM_UNARY_ARGUMENTS { map_unary(vec_exp, y, ldy, x, ldx, rows, columns); }
@@ -37,9 +41,11 @@ void LAM_KERNEL(bias)(float *y, size_t ldy, const float *x, size_t ldx, const fl
 void LAM_KERNEL(bias_relu)(float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns) {
   map_binary(add_relu, y, ldy, x, ldx, bias, 0, rows, columns);
 }
-void LAM_KERNEL(add)(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows, size_t columns) {
-  map_binary(vec_add, y, ldy, a, lda, b, ldb, rows, columns);
-}
+void LAM_KERNEL(add) LAM_BINARY_ARGUMENTS { map_binary(vec_add, y, ldy, a, lda, b, ldb, rows, columns); }
+void LAM_KERNEL(subtract) LAM_BINARY_ARGUMENTS { map_binary(vec_sub, y, ldy, a, lda, b, ldb, rows, columns); }
+void LAM_KERNEL(multiply) LAM_BINARY_ARGUMENTS { map_binary(vec_mul, y, ldy, a, lda, b, ldb, rows, columns); }
+void LAM_KERNEL(maximum) LAM_BINARY_ARGUMENTS { map_binary(maximum, y, ldy, a, lda, b, ldb, rows, columns); }
+void LAM_KERNEL(minimum) LAM_BINARY_ARGUMENTS { map_binary(minimum, y, ldy, a, lda, b, ldb, rows, columns); }
 
 void LAM_KERNEL(affine)(float *y, size_t ldy, const float *x, size_t ldx, float scale, float offset, size_t rows,
                         size_t columns) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * exp, log, sigmoid and tanh of 16 lanes. The coefficients come from scripts/minimax.py, the errors from tests/kernels/ulp (all
- * 2^32 floats); docs/kernels.md has the table. NaNs pass through each.
+ * exp, log, sigmoid, tanh and what activations need beside them, of 16 lanes. The coefficients come from scripts/minimax.py, the
+ * errors from tests/kernels/ulp (all 2^32 floats); docs/kernels.md has the table. NaNs pass through each.
  */
 #ifndef LAM_KERNELS_FUNCTIONS_H
 #define LAM_KERNELS_FUNCTIONS_H
@@ -123,6 +123,71 @@ LAM_INLINE lam_vec vec_tanh(lam_vec x) {
   lam_vec e = vec_exp_inside(vec_add(clamped, clamped));
   lam_vec far = vec_sub(one, vec_div(vec_splat(2.0f), vec_add(e, one)));
   return vec_with_sign(vec_select(vec_less(a, vec_splat(0.5625f)), near, far), x);
+}
+
+/* e^x - 1 for x <= 0 or a NaN: 2^n (1 + r q) - 1 = 2^n r q + (2^n - 1), whose last part is exact. From -18 on it is -1. */
+LAM_INLINE lam_vec vec_expm1_nonpositive(lam_vec x) {
+  lam_vec one = vec_splat(1.0f);
+  lam_reduced e = vec_exp_reduced(vec_max(vec_splat(-18.0f), x));
+  lam_vec power = vec_scale(one, e.n);
+  return vec_fma(power, vec_mul(e.r, e.q), vec_sub(power, one));
+}
+
+/* a e^x for x in [-112, 0] and |a| <= 128, rounded to a denormal once and not twice. */
+LAM_INLINE lam_vec vec_times_exp(lam_vec a, lam_vec x) {
+  lam_reduced e = vec_exp_reduced(x);
+  return vec_scale(vec_mul(a, vec_fma(e.q, e.r, vec_splat(1.0f))), e.n);
+}
+
+/* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
+LAM_INLINE lam_vec vec_softplus(lam_vec x) {
+  return vec_add(vec_max(vec_zero(), x), vec_log1p_unit(vec_exp_of_minus_abs(x).high));
+}
+
+/* a - tanh(a) for a >= 0: below 13/16 a^3 p(a^2), from there (a - 1) + 2 / (e^2a + 1). */
+LAM_INLINE lam_vec vec_minus_tanh(lam_vec a) {
+  lam_vec s = vec_mul(a, a), one = vec_splat(1.0f);
+  lam_vec p = vec_splat(0x1.44d792p-11f);
+  p = vec_fma(p, s, vec_splat(-0x1.83ff3ap-9f));
+  p = vec_fma(p, s, vec_splat(0x1.19e806p-7f));
+  p = vec_fma(p, s, vec_splat(-0x1.655f4cp-6f));
+  p = vec_fma(p, s, vec_splat(0x1.ba0eccp-5f));
+  p = vec_fma(p, s, vec_splat(-0x1.1110fp-3f));
+  p = vec_fma(p, s, vec_splat(0x1.555556p-2f));
+  lam_vec near = vec_mul(vec_mul(s, p), a), clamped = vec_min(vec_splat(10.0f), a);
+  lam_vec e = vec_exp_inside(vec_add(clamped, clamped));
+  lam_vec far = vec_add(vec_sub(a, one), vec_div(vec_splat(2.0f), vec_add(e, one)));
+  return vec_select(vec_less(a, vec_splat(0.8125f)), near, far);
+}
+
+/* The upper tail of the normal distribution, 1 - Phi(a) = 2^n m ratio for a in [0, 15], in parts, so that what is beneath the
+ * normal floats is rounded once. ratio = p((a - 3) / (a + 3)) / (a + 3), the smooth rest beside e^(-a^2/2) = 2^n m; that a map
+ * of this kind makes it nearly a polynomial is from Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2)
+ * erfc(x)", Mathematics of Computation 36 (1981). The square is taken in two floats, or its rounding would be that of e^50. */
+typedef struct lam_tail {
+  lam_vec n, m, ratio;
+} lam_tail;
+
+LAM_INLINE lam_tail vec_normal_tail(lam_vec a) {
+  lam_vec half = vec_splat(0.5f), square = vec_mul(a, a);
+  lam_vec low = vec_neg(vec_fnma(a, a, square));
+  lam_reduced e = vec_exp_reduced(vec_neg(vec_mul(square, half)));
+  lam_vec m = vec_fma(e.q, e.r, vec_splat(1.0f));
+  m = vec_fnma(m, vec_mul(low, half), m);
+  lam_vec inverse = vec_div(vec_splat(1.0f), vec_add(a, vec_splat(3.0f)));
+  lam_vec t = vec_mul(vec_sub(a, vec_splat(3.0f)), inverse);
+  lam_vec p = vec_splat(0x1.c8cd42p-15f);
+  p = vec_fma(p, t, vec_splat(0x1.134254p-13f));
+  p = vec_fma(p, t, vec_splat(-0x1.00a4d4p-12f));
+  p = vec_fma(p, t, vec_splat(-0x1.0eab82p-10f));
+  p = vec_fma(p, t, vec_splat(0x1.0ca418p-10f));
+  p = vec_fma(p, t, vec_splat(0x1.c8bd7ep-8f));
+  p = vec_fma(p, t, vec_splat(-0x1.56d5fcp-7f));
+  p = vec_fma(p, t, vec_splat(-0x1.832d0ap-5f));
+  p = vec_fma(p, t, vec_splat(0x1.d71386p-3f));
+  p = vec_fma(p, t, vec_splat(-0x1.04c72ap-1f));
+  p = vec_fma(p, t, vec_splat(0x1.754a76p-1f));
+  return (lam_tail){ e.n, m, vec_mul(p, inverse) };
 }
 
 #endif

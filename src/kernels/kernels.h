@@ -12,6 +12,12 @@
 #define LAM_UNARY_ARGUMENTS (float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns)
 #define LAM_BACKWARD_ARGUMENTS                                                                                                   \
   (float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy, size_t rows, size_t columns)
+/* The same with three parameters; a kernel ignores those it has no use for. */
+#define LAM_UNARY_WITH_ARGUMENTS (float *y, size_t ldy, const float *x, size_t ldx, const float *p, size_t rows, size_t columns)
+#define LAM_BACKWARD_WITH_ARGUMENTS                                                                                              \
+  (float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy, const float *p, size_t rows, size_t columns)
+#define LAM_BINARY_ARGUMENTS                                                                                                     \
+  (float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows, size_t columns)
 #define LAM_SPARSE_LOSS_ARGUMENTS                                                                                                \
   (float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const int32_t *labels, float scale, size_t rows,             \
    size_t columns)
@@ -33,13 +39,63 @@
   X(tanh_backward, LAM_BACKWARD_ARGUMENTS)                                                                                       \
   X(softmax_backward, LAM_BACKWARD_ARGUMENTS)                                                                                    \
   X(log_softmax_backward, LAM_BACKWARD_ARGUMENTS)                                                                                \
+  X(hard_sigmoid, LAM_UNARY_ARGUMENTS)                                                                                           \
+  X(hard_silu, LAM_UNARY_ARGUMENTS)                                                                                              \
+  X(hard_tanh, LAM_UNARY_ARGUMENTS)                                                                                              \
+  X(softplus, LAM_UNARY_ARGUMENTS)                                                                                               \
+  X(log_sigmoid, LAM_UNARY_ARGUMENTS)                                                                                            \
+  X(softsign, LAM_UNARY_ARGUMENTS)                                                                                               \
+  X(silu, LAM_UNARY_ARGUMENTS)                                                                                                   \
+  X(mish, LAM_UNARY_ARGUMENTS)                                                                                                   \
+  X(gelu, LAM_UNARY_ARGUMENTS)                                                                                                   \
+  X(gelu_tanh, LAM_UNARY_ARGUMENTS)                                                                                              \
+  X(tanh_shrink, LAM_UNARY_ARGUMENTS)                                                                                            \
+  X(sparse_plus, LAM_UNARY_ARGUMENTS)                                                                                            \
+  X(sparse_sigmoid, LAM_UNARY_ARGUMENTS)                                                                                         \
+  X(sparsemax, LAM_UNARY_ARGUMENTS)                                                                                              \
+  X(relu_with, LAM_UNARY_WITH_ARGUMENTS)                                                                                         \
+  X(elu, LAM_UNARY_WITH_ARGUMENTS)                                                                                               \
+  X(threshold, LAM_UNARY_WITH_ARGUMENTS)                                                                                         \
+  X(squareplus, LAM_UNARY_WITH_ARGUMENTS)                                                                                        \
+  X(hard_shrink, LAM_UNARY_WITH_ARGUMENTS)                                                                                       \
+  X(soft_shrink, LAM_UNARY_WITH_ARGUMENTS)                                                                                       \
+  X(hard_sigmoid_backward, LAM_BACKWARD_ARGUMENTS)                                                                               \
+  X(hard_silu_backward, LAM_BACKWARD_ARGUMENTS)                                                                                  \
+  X(hard_tanh_backward, LAM_BACKWARD_ARGUMENTS)                                                                                  \
+  X(softplus_backward, LAM_BACKWARD_ARGUMENTS)                                                                                   \
+  X(log_sigmoid_backward, LAM_BACKWARD_ARGUMENTS)                                                                                \
+  X(softsign_backward, LAM_BACKWARD_ARGUMENTS)                                                                                   \
+  X(silu_backward, LAM_BACKWARD_ARGUMENTS)                                                                                       \
+  X(mish_backward, LAM_BACKWARD_ARGUMENTS)                                                                                       \
+  X(gelu_backward, LAM_BACKWARD_ARGUMENTS)                                                                                       \
+  X(gelu_tanh_backward, LAM_BACKWARD_ARGUMENTS)                                                                                  \
+  X(tanh_shrink_backward, LAM_BACKWARD_ARGUMENTS)                                                                                \
+  X(sparse_plus_backward, LAM_BACKWARD_ARGUMENTS)                                                                                \
+  X(sparse_sigmoid_backward, LAM_BACKWARD_ARGUMENTS)                                                                             \
+  X(sparsemax_backward, LAM_BACKWARD_ARGUMENTS)                                                                                  \
+  X(shrink_backward, LAM_BACKWARD_ARGUMENTS)                                                                                     \
+  X(relu_with_backward, LAM_BACKWARD_WITH_ARGUMENTS)                                                                             \
+  X(elu_backward, LAM_BACKWARD_WITH_ARGUMENTS)                                                                                   \
+  X(threshold_backward, LAM_BACKWARD_WITH_ARGUMENTS)                                                                             \
+  X(squareplus_backward, LAM_BACKWARD_WITH_ARGUMENTS)                                                                            \
   X(bias, (float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns))                    \
   X(bias_relu, (float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns))               \
-  X(add, (float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows, size_t columns))            \
+  X(add, LAM_BINARY_ARGUMENTS)                                                                                                   \
+  X(subtract, LAM_BINARY_ARGUMENTS)                                                                                              \
+  X(multiply, LAM_BINARY_ARGUMENTS)                                                                                              \
+  X(maximum, LAM_BINARY_ARGUMENTS)                                                                                               \
+  X(minimum, LAM_BINARY_ARGUMENTS)                                                                                               \
   X(from_bytes, (float *y, size_t ldy, const uint8_t *x, size_t ldx, float scale, float offset, size_t rows, size_t columns))    \
   X(affine, (float *y, size_t ldy, const float *x, size_t ldx, float scale, float offset, size_t rows, size_t columns))          \
   X(standardize,                                                                                                                 \
     (float *y, size_t ldy, const float *x, size_t ldx, const float *mean, const float *variance, size_t rows, size_t columns))   \
+  X(prelu, (float *y, size_t ldy, const float *x, size_t ldx, const float *slopes, size_t rows, size_t columns))                 \
+  X(prelu_backward, (float *dx, size_t lddx, const float *dy, size_t lddy, const float *x, size_t ldx, const float *slopes,      \
+                     size_t rows, size_t columns))                                                                               \
+  X(prelu_slopes, (float *dslopes, const float *dy, size_t lddy, const float *x, size_t ldx, size_t rows, size_t columns))       \
+  X(pass_equal, (float *dx, size_t lddx, float *rest, size_t ldrest, const float *x, size_t ldx, const float *y, size_t ldy,     \
+                 size_t rows, size_t columns))                                                                                   \
+  X(dropout, (float *y, const float *x, float rate, uint64_t seed, uint64_t stream, uint64_t first, size_t count))               \
   X(log_sum_exp, (float *y, const float *x, size_t ldx, size_t rows, size_t columns))                                            \
   X(argmax, (int32_t * index, const float *x, size_t ldx, size_t rows, size_t columns))                                          \
   X(column_sums, (float *y, const float *x, size_t ldx, size_t rows, size_t columns))                                            \
@@ -60,6 +116,10 @@
            size_t count))                                                                                                        \
   X(gemm, (int transa, int transb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b,        \
            size_t ldb, float beta, float *c, size_t ldc))
+
+/* selu's scale, and scale times its alpha. Source: Klambauer et al., "Self-normalizing neural networks", NIPS 2017. */
+#define LAM_SELU_ABOVE 1.05070098735548049f
+#define LAM_SELU_BELOW 1.75809934084737686f
 
 typedef struct lam_kernel_table {
   const char *isa;

@@ -5,6 +5,7 @@
  */
 #include "base/context.h"
 #include "kernels/kernels.h"
+#include <math.h>
 
 /* A matrix argument: its pointer (NULL where it may be left out and is) and leading dimension. */
 typedef struct lam_matrix_argument {
@@ -42,6 +43,20 @@ LAM_PUBLIC_UNARY(sigmoid)
 LAM_PUBLIC_UNARY(tanh)
 LAM_PUBLIC_UNARY(softmax)
 LAM_PUBLIC_UNARY(log_softmax)
+LAM_PUBLIC_UNARY(hard_sigmoid)
+LAM_PUBLIC_UNARY(hard_silu)
+LAM_PUBLIC_UNARY(hard_tanh)
+LAM_PUBLIC_UNARY(softplus)
+LAM_PUBLIC_UNARY(log_sigmoid)
+LAM_PUBLIC_UNARY(softsign)
+LAM_PUBLIC_UNARY(silu)
+LAM_PUBLIC_UNARY(mish)
+LAM_PUBLIC_UNARY(gelu)
+LAM_PUBLIC_UNARY(gelu_tanh)
+LAM_PUBLIC_UNARY(tanh_shrink)
+LAM_PUBLIC_UNARY(sparse_plus)
+LAM_PUBLIC_UNARY(sparse_sigmoid)
+LAM_PUBLIC_UNARY(sparsemax)
 
 #define LAM_PUBLIC_BACKWARD(name)                                                                                                \
   lam_status lam_##name LAM_BACKWARD_ARGUMENTS {                                                                                 \
@@ -52,6 +67,68 @@ LAM_PUBLIC_BACKWARD(sigmoid_backward)
 LAM_PUBLIC_BACKWARD(tanh_backward)
 LAM_PUBLIC_BACKWARD(softmax_backward)
 LAM_PUBLIC_BACKWARD(log_softmax_backward)
+LAM_PUBLIC_BACKWARD(hard_sigmoid_backward)
+LAM_PUBLIC_BACKWARD(hard_silu_backward)
+LAM_PUBLIC_BACKWARD(hard_tanh_backward)
+LAM_PUBLIC_BACKWARD(softplus_backward)
+LAM_PUBLIC_BACKWARD(log_sigmoid_backward)
+LAM_PUBLIC_BACKWARD(softsign_backward)
+LAM_PUBLIC_BACKWARD(silu_backward)
+LAM_PUBLIC_BACKWARD(mish_backward)
+LAM_PUBLIC_BACKWARD(gelu_backward)
+LAM_PUBLIC_BACKWARD(gelu_tanh_backward)
+LAM_PUBLIC_BACKWARD(tanh_shrink_backward)
+LAM_PUBLIC_BACKWARD(sparse_plus_backward)
+LAM_PUBLIC_BACKWARD(sparse_sigmoid_backward)
+LAM_PUBLIC_BACKWARD(sparsemax_backward)
+LAM_PUBLIC_BACKWARD(shrink_backward)
+
+/* Activations with parameters. */
+#define LAM_RUN_WITH(name, ...)                                                                                                  \
+  const float p[] = { __VA_ARGS__ };                                                                                             \
+  LAM_RUN(name(y, ldy, x, ldx, p, rows, columns), { y, ldy }, { x, ldx })
+#define LAM_RUN_BACKWARD_WITH(name, ...)                                                                                         \
+  const float p[] = { __VA_ARGS__ };                                                                                             \
+  LAM_RUN(name(dx, lddx, dy, lddy, y, ldy, p, rows, columns), { dx, lddx }, { dy, lddy }, { y, ldy })
+
+lam_status lam_relu_with(float *y, size_t ldy, const float *x, size_t ldx, float negative_slope, float max_value, float threshold,
+                         size_t rows, size_t columns) {
+  LAM_RUN_WITH(relu_with, negative_slope, max_value, threshold);
+}
+lam_status lam_relu_with_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                  float negative_slope, float max_value, size_t rows, size_t columns) {
+  LAM_RUN_BACKWARD_WITH(relu_with_backward, negative_slope, max_value, 0.0f);
+}
+
+lam_status lam_threshold(float *y, size_t ldy, const float *x, size_t ldx, float threshold, float value, size_t rows,
+                         size_t columns) {
+  LAM_RUN_WITH(threshold, threshold, value, 0.0f);
+}
+
+lam_status lam_selu LAM_UNARY_ARGUMENTS { LAM_RUN_WITH(elu, LAM_SELU_BELOW, LAM_SELU_ABOVE, 1.0f); }
+lam_status lam_selu_backward LAM_BACKWARD_ARGUMENTS { LAM_RUN_BACKWARD_WITH(elu_backward, LAM_SELU_BELOW, LAM_SELU_ABOVE, 1.0f); }
+
+/* One parameter, as three of the kernel's. */
+#define LAM_PUBLIC_ONE(name, kernel, parameter, ...)                                                                             \
+  lam_status lam_##name(float *y, size_t ldy, const float *x, size_t ldx, float parameter, size_t rows, size_t columns) {        \
+    LAM_RUN_WITH(kernel, __VA_ARGS__);                                                                                           \
+  }
+#define LAM_PUBLIC_ONE_BACKWARD(name, kernel, parameter, ...)                                                                    \
+  lam_status lam_##name(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy, float parameter,       \
+                        size_t rows, size_t columns) {                                                                           \
+    LAM_RUN_BACKWARD_WITH(kernel, __VA_ARGS__);                                                                                  \
+  }
+LAM_PUBLIC_ONE(leaky_relu, relu_with, negative_slope, negative_slope, INFINITY, 0.0f)
+LAM_PUBLIC_ONE(elu, elu, alpha, alpha, 1.0f, 1.0f)
+LAM_PUBLIC_ONE(celu, elu, alpha, alpha, 1.0f, 1.0f / alpha)
+LAM_PUBLIC_ONE(hard_shrink, hard_shrink, threshold, threshold, 0.0f, 0.0f)
+LAM_PUBLIC_ONE(soft_shrink, soft_shrink, threshold, threshold, 0.0f, 0.0f)
+LAM_PUBLIC_ONE(squareplus, squareplus, b, b, 0.0f, 0.0f)
+LAM_PUBLIC_ONE_BACKWARD(leaky_relu_backward, relu_with_backward, negative_slope, negative_slope, INFINITY, 0.0f)
+LAM_PUBLIC_ONE_BACKWARD(elu_backward, elu_backward, alpha, alpha, 1.0f, 1.0f)
+LAM_PUBLIC_ONE_BACKWARD(celu_backward, elu_backward, alpha, alpha, 1.0f, 1.0f / alpha)
+LAM_PUBLIC_ONE_BACKWARD(squareplus_backward, squareplus_backward, b, b, 0.0f, 0.0f)
+LAM_PUBLIC_ONE_BACKWARD(threshold_backward, threshold_backward, threshold, threshold, 0.0f, 0.0f)
 
 lam_status lam_bias(float *y, size_t ldy, const float *x, size_t ldx, const float *bias, size_t rows, size_t columns) {
   LAM_RUN(bias(y, ldy, x, ldx, bias, rows, columns), { y, ldy }, { x, ldx }, { bias, columns });
@@ -61,9 +138,15 @@ lam_status lam_bias_relu(float *y, size_t ldy, const float *x, size_t ldx, const
   LAM_RUN(bias_relu(y, ldy, x, ldx, bias, rows, columns), { y, ldy }, { x, ldx }, { bias, columns });
 }
 
-lam_status lam_add(float *y, size_t ldy, const float *a, size_t lda, const float *b, size_t ldb, size_t rows, size_t columns) {
-  LAM_RUN(add(y, ldy, a, lda, b, ldb, rows, columns), { y, ldy }, { a, lda }, { b, ldb });
-}
+#define LAM_PUBLIC_BINARY(name)                                                                                                  \
+  lam_status lam_##name LAM_BINARY_ARGUMENTS {                                                                                   \
+    LAM_RUN(name(y, ldy, a, lda, b, ldb, rows, columns), { y, ldy }, { a, lda }, { b, ldb });                                    \
+  }
+LAM_PUBLIC_BINARY(add)
+LAM_PUBLIC_BINARY(subtract)
+LAM_PUBLIC_BINARY(multiply)
+LAM_PUBLIC_BINARY(maximum)
+LAM_PUBLIC_BINARY(minimum)
 
 lam_status lam_from_bytes(float *y, size_t ldy, const uint8_t *x, size_t ldx, float scale, float offset, size_t rows,
                           size_t columns) {

@@ -40,6 +40,37 @@ LAM_INLINE void map_binary(lam_vec (*f)(lam_vec, lam_vec), float *y, size_t ldy,
   }
 }
 
+/* y = f(x, p) and y = f(a, b, p) with three parameters. */
+typedef struct lam_parameters {
+  lam_vec a, b, c;
+} lam_parameters;
+
+LAM_INLINE lam_parameters parameters_of(const float *p) {
+  return (lam_parameters){ vec_splat(p[0]), vec_splat(p[1]), vec_splat(p[2]) };
+}
+
+LAM_INLINE void map_unary_with(lam_vec (*f)(lam_vec, lam_parameters), float *y, size_t ldy, const float *x, size_t ldx,
+                               const float *p, size_t rows, size_t columns) {
+  lam_parameters q = parameters_of(p);
+  rows_join(&rows, &columns, ldy, ldx, ldx);
+  size_t full = row_full(columns);
+  for (; rows; --rows, y += ldy, x += ldx) {
+    for (size_t j = 0; j < full; j += LAM_LANES) vec_store(y + j, f(vec_load(x + j), q));
+    vec_store_n(y + full, f(vec_load_n(x + full, columns - full), q), columns - full);
+  }
+}
+
+LAM_INLINE void map_binary_with(lam_vec (*f)(lam_vec, lam_vec, lam_parameters), float *y, size_t ldy, const float *a, size_t lda,
+                                const float *b, size_t ldb, const float *p, size_t rows, size_t columns) {
+  lam_parameters q = parameters_of(p);
+  rows_join(&rows, &columns, ldy, lda, ldb);
+  size_t full = row_full(columns);
+  for (; rows; --rows, y += ldy, a += lda, b += ldb) {
+    for (size_t j = 0; j < full; j += LAM_LANES) vec_store(y + j, f(vec_load(a + j), vec_load(b + j), q));
+    vec_store_n(y + full, f(vec_load_n(a + full, columns - full), vec_load_n(b + full, columns - full), q), columns - full);
+  }
+}
+
 /* The largest element of a row. A row with a NaN gives some element of it. Where there are many, four chains hide the latency. */
 LAM_INLINE float row_max(const float *x, size_t columns) {
   size_t full = row_full(columns), j = 0;

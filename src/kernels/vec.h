@@ -14,8 +14,8 @@
  *   vec_load_bytes(p)           16 bytes as floats           vec_load_bytes_n(p, n)
  *   vec_add sub mul div (a, b)  vec_sqrt(a)                  vec_fma(a, b, c) = a b + c       vec_fnma(a, b, c) = c - a b
  *   vec_max(a, b) = a > b ? a : b                            vec_min(a, b) = a < b ? a : b    (b where either is a NaN)
- *   vec_scale(a, n)             a 2^n, rounded once, for integral n in [-200, 200] and |a| <= 2 or a NaN; where
- *                               a 2^(n/2) is denormal, a 2^n must be 0
+ *   vec_scale(a, n)             a 2^n, rounded once, for integral n in [-200, 200] and |a| <= 2 (1024 where n <= 0) or a NaN;
+ *                               where n < 0 and a 2^(n/2) is denormal, a 2^n must be 0
  *   vec_bits(a), vec_from_bits(i)                            the same 32 bits seen as integers, as floats
  *   ints_splat add sub and or xor                            vec_from_ints(i): conversion
  *   ints_from_exponent(i)       i >> 23, arithmetic          ints_to_exponent(i) = i << 23

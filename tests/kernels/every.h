@@ -36,7 +36,7 @@ typedef struct job {
   static inline void job_##name(const lam_kernel_table *t, const job *j) {                                                       \
     t->name(j->row, j->y, j->ld, j->a, j->ld, j->b, j->ld, 0.125f, j->rows, j->columns);                                         \
   }
-/* Optimizers take one array: as many elements as the matrix has, gaps included. */
+/* Optimizers and dropout take one array: as many elements as the matrix has, gaps included. */
 static inline size_t job_count(const job *j) { return j->rows ? (j->rows - 1) * j->ld + j->columns : 0; }
 
 JOB_UNARY(exp)
@@ -52,6 +52,60 @@ JOB_BINARY(tanh_backward)
 JOB_BINARY(softmax_backward)
 JOB_BINARY(log_softmax_backward)
 JOB_BINARY(add)
+JOB_UNARY(hard_sigmoid)
+JOB_UNARY(hard_silu)
+JOB_UNARY(hard_tanh)
+JOB_UNARY(softplus)
+JOB_UNARY(log_sigmoid)
+JOB_UNARY(softsign)
+JOB_UNARY(silu)
+JOB_UNARY(mish)
+JOB_UNARY(gelu)
+JOB_UNARY(gelu_tanh)
+JOB_UNARY(tanh_shrink)
+JOB_UNARY(sparse_plus)
+JOB_UNARY(sparse_sigmoid)
+JOB_UNARY(sparsemax)
+JOB_BINARY(hard_sigmoid_backward)
+JOB_BINARY(hard_silu_backward)
+JOB_BINARY(hard_tanh_backward)
+JOB_BINARY(softplus_backward)
+JOB_BINARY(log_sigmoid_backward)
+JOB_BINARY(softsign_backward)
+JOB_BINARY(silu_backward)
+JOB_BINARY(mish_backward)
+JOB_BINARY(gelu_backward)
+JOB_BINARY(gelu_tanh_backward)
+JOB_BINARY(tanh_shrink_backward)
+JOB_BINARY(sparse_plus_backward)
+JOB_BINARY(sparse_sigmoid_backward)
+JOB_BINARY(sparsemax_backward)
+JOB_BINARY(shrink_backward)
+JOB_BINARY(subtract)
+JOB_BINARY(multiply)
+JOB_BINARY(maximum)
+JOB_BINARY(minimum)
+/* Activations with parameters. */
+#define JOB_UNARY_WITH(name, ...)                                                                                                \
+  static inline void job_##name(const lam_kernel_table *t, const job *j) {                                                       \
+    const float p[] = { __VA_ARGS__ };                                                                                           \
+    t->name(j->y, j->ld, j->a, j->ld, p, j->rows, j->columns);                                                                   \
+  }
+#define JOB_BINARY_WITH(name, ...)                                                                                               \
+  static inline void job_##name(const lam_kernel_table *t, const job *j) {                                                       \
+    const float p[] = { __VA_ARGS__ };                                                                                           \
+    t->name(j->y, j->ld, j->a, j->ld, j->b, j->ld, p, j->rows, j->columns);                                                      \
+  }
+JOB_UNARY_WITH(relu_with, 0.1f, 4.0f, 0.5f)
+JOB_UNARY_WITH(elu, 1.3f, 1.1f, 0.7f)
+JOB_UNARY_WITH(threshold, 0.5f, -2.0f, 0.0f)
+JOB_UNARY_WITH(squareplus, 4.0f, 0.0f, 0.0f)
+JOB_UNARY_WITH(hard_shrink, 0.5f, 0.0f, 0.0f)
+JOB_UNARY_WITH(soft_shrink, 0.5f, 0.0f, 0.0f)
+JOB_BINARY_WITH(relu_with_backward, 0.1f, 4.0f, 0.5f)
+JOB_BINARY_WITH(elu_backward, 1.3f, 1.1f, 0.7f)
+JOB_BINARY_WITH(threshold_backward, 0.5f, -2.0f, 0.0f)
+JOB_BINARY_WITH(squareplus_backward, 4.0f, 0.0f, 0.0f)
 JOB_SPARSE(softmax_sparse_crossentropy)
 JOB_SPARSE(sparse_crossentropy)
 JOB_DENSE(softmax_crossentropy)
@@ -69,6 +123,21 @@ static inline void job_bias_relu(const lam_kernel_table *t, const job *j) {
 }
 static inline void job_from_bytes(const lam_kernel_table *t, const job *j) {
   t->from_bytes(j->y, j->ld, j->bytes, j->ld, 1.0f / 255.0f, -0.5f, j->rows, j->columns);
+}
+static inline void job_prelu(const lam_kernel_table *t, const job *j) {
+  t->prelu(j->y, j->ld, j->a, j->ld, j->b, j->rows, j->columns);
+}
+static inline void job_prelu_backward(const lam_kernel_table *t, const job *j) {
+  t->prelu_backward(j->y, j->ld, j->a, j->ld, j->b, j->ld, j->c, j->rows, j->columns);
+}
+static inline void job_prelu_slopes(const lam_kernel_table *t, const job *j) {
+  t->prelu_slopes(j->row, j->a, j->ld, j->b, j->ld, j->rows, j->columns);
+}
+static inline void job_pass_equal(const lam_kernel_table *t, const job *j) {
+  t->pass_equal(j->y, j->ld, j->c, j->ld, j->a, j->ld, j->b, j->ld, j->rows, j->columns);
+}
+static inline void job_dropout(const lam_kernel_table *t, const job *j) {
+  t->dropout(j->y, j->a, 0.3f, 5, 7, 4 * j->columns + j->rows, job_count(j));
 }
 static inline void job_affine(const lam_kernel_table *t, const job *j) {
   t->affine(j->y, j->ld, j->a, j->ld, 1.7f, -0.3f, j->rows, j->columns);

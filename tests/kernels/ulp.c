@@ -21,8 +21,8 @@ int main(int argc, char **argv) {
     const stated_function *s = &stated_functions[f];
     float where = 0;
     if (only && strcmp(only, s->name) != 0) continue;
-    double worst = largest_ulp(kernel_at(table, s->offset), s->exact, stride, &where);
-    printf("%-8s %.4f ULP at %.9g (%a), stated %g, %s, stride %u\n", s->name, worst, (double)where, (double)where, s->bound,
+    double worst = largest_ulp(s, table, stride, &where);
+    printf("%-14s %.4f ULP at %.9g (%a), stated %g, %s, stride %u\n", s->name, worst, (double)where, (double)where, s->bound,
            table->isa, stride);
   }
 }
