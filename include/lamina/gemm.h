@@ -86,14 +86,40 @@ LAM_API lam_status lam_sgemm(lam_context *context, lam_transpose transa, lam_tra
                              float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                              size_t ldc);
 
-/* What a layer does to its input. */
+/* What a layer does to its input, by Keras's names; lamina/kernels.h has the formulas and errors. gelu is the form with erf. With
+ * the parameters that Keras gives them: leaky_relu 0.2, elu and celu 1, hard_shrink and soft_shrink 0.5, squareplus 4, threshold
+ * 0 and 0; lam_activate_with takes others. */
 #define LAM_ACTIVATION_LIST(X)                                                                                                   \
   X(LINEAR, linear)                                                                                                              \
   X(RELU, relu)                                                                                                                  \
   X(SIGMOID, sigmoid)                                                                                                            \
   X(TANH, tanh)                                                                                                                  \
   X(SOFTMAX, softmax)                                                                                                            \
-  X(LOG_SOFTMAX, log_softmax)
+  X(LOG_SOFTMAX, log_softmax)                                                                                                    \
+  X(RELU6, relu6)                                                                                                                \
+  X(LEAKY_RELU, leaky_relu)                                                                                                      \
+  X(ELU, elu)                                                                                                                    \
+  X(SELU, selu)                                                                                                                  \
+  X(CELU, celu)                                                                                                                  \
+  X(GELU, gelu)                                                                                                                  \
+  X(GELU_TANH, gelu_tanh)                                                                                                        \
+  X(SILU, silu)                                                                                                                  \
+  X(MISH, mish)                                                                                                                  \
+  X(SOFTPLUS, softplus)                                                                                                          \
+  X(SOFTSIGN, softsign)                                                                                                          \
+  X(HARD_SIGMOID, hard_sigmoid)                                                                                                  \
+  X(HARD_SILU, hard_silu)                                                                                                        \
+  X(LOG_SIGMOID, log_sigmoid)                                                                                                    \
+  X(EXPONENTIAL, exponential)                                                                                                    \
+  X(HARD_TANH, hard_tanh)                                                                                                        \
+  X(HARD_SHRINK, hard_shrink)                                                                                                    \
+  X(SOFT_SHRINK, soft_shrink)                                                                                                    \
+  X(TANH_SHRINK, tanh_shrink)                                                                                                    \
+  X(THRESHOLD, threshold)                                                                                                        \
+  X(SQUAREPLUS, squareplus)                                                                                                      \
+  X(SPARSE_PLUS, sparse_plus)                                                                                                    \
+  X(SPARSE_SIGMOID, sparse_sigmoid)                                                                                              \
+  X(SPARSEMAX, sparsemax)
 
 typedef enum lam_activation {
 #define LAM_X(NAME, name) LAM_##NAME,
@@ -106,8 +132,9 @@ LAM_API lam_status lam_dense_forward(lam_context *context, float *y, size_t ldy,
                                      size_t ldw, const float *bias, lam_activation activation, size_t rows, size_t in,
                                      size_t out);
 
-/* Its backward pass. `dy` holds the gradient of y on entry and that of x w + bias on return; `y` is the forward result. Then
- * dw = x^T dy, dbias = column sums of dy, dx = dy w^T. Each of dw, dbias and dx may be NULL: not wanted. Since 0.1. */
+/* Its backward pass. `dy` holds the gradient of y on entry and that of x w + bias on return; `y` is the forward result, but for
+ * activations whose backward kernel takes x it is x w + bias: run those as LAM_LINEAR and the activation apart. Then dw = x^T dy,
+ * dbias = column sums of dy, dx = dy w^T. Each of dw, dbias and dx may be NULL: not wanted. Since 0.1. */
 LAM_API lam_status lam_dense_backward(lam_context *context, float *dx, size_t lddx, float *dw, size_t lddw, float *dbias,
                                       float *dy, size_t lddy, const float *y, size_t ldy, const float *x, size_t ldx,
                                       const float *w, size_t ldw, lam_activation activation, size_t rows, size_t in, size_t out);

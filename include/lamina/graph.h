@@ -97,12 +97,28 @@ LAM_API lam_node lam_dense(lam_node x, size_t units, const lam_dense_options *op
 /* All axes of a row as one. Costs nothing when it runs. Since 0.1. */
 LAM_API lam_node lam_flatten(lam_node x);
 
-/* An activation alone; softmax and log_softmax run along the last axis. Since 0.1. */
+/* An activation alone; softmax, log_softmax and sparsemax run along the last axis. Since 0.1. */
 LAM_API lam_node lam_activate(lam_node x, lam_activation activation);
 
 /* Keras's Normalization, along the last axis: y = (x - mean) / max(sqrt(variance), 1e-7). Its weights mean and variance, 0 and 1
  * at first, are not trained: lam_adapt computes them from data, or lam_model_set_parameter sets them. Since 0.1. */
 LAM_API lam_node lam_normalization(lam_node x);
+
+/* Parameters of activations, by Keras's names; 0: as in lam_activation, LAM_ZERO: 0. Keras's layers ReLU, LeakyReLU and ELU are
+ * LAM_RELU, LAM_LEAKY_RELU (whose slope as a layer is 0.3) and LAM_ELU with these. */
+typedef struct lam_activation_options {
+  float negative_slope; /* relu, leaky_relu: at least 0 */
+  float max_value;      /* relu: at least 0; 0: none */
+  float threshold;      /* relu, hard_shrink, soft_shrink: at least 0; threshold: any */
+  float value;          /* threshold: what is there below it */
+  float alpha;          /* elu: at least 0; celu: above 0 */
+  float b;              /* squareplus: above 0 */
+  uint64_t reserved[5];
+} lam_activation_options;
+
+/* The same with parameters; `options` may be NULL. LAM_INVALID_ARGUMENT for a parameter that the activation does not have or that
+ * is out of its range. Since 0.1. */
+LAM_API lam_node lam_activate_with(lam_node x, lam_activation activation, const lam_activation_options *options);
 
 /* How several nodes of one shape become one: X(NAME, name). */
 #define LAM_MERGE_LIST(X) X(ADD, add)
@@ -113,7 +129,8 @@ typedef enum lam_merge_type {
 #undef LAM_X
 } lam_merge_type;
 
-/* Keras's merging layers, element by element, of at least two nodes of one shape. Since 0.1. */
+/* Keras's merging layers, element by element, of at least two nodes of one shape; subtract of two. Where several are the largest
+ * or the smallest, the first of them gets the gradient. Since 0.1. */
 LAM_API lam_node lam_merge(lam_merge_type type, const lam_node *nodes, size_t count);
 
 /* The nodes one behind the other along the last axis; the other axes must agree. At least two nodes. Since 0.1. */

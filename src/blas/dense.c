@@ -4,40 +4,8 @@
  */
 #include "blas/gemm.h"
 
-void lam_activation_run(const lam_kernel_table *kernels, lam_activation activation, float *y, size_t ldy, const float *x,
-                        size_t ldx, const float *bias, size_t rows, size_t columns) {
-  if (bias && activation == LAM_RELU) {
-    kernels->bias_relu(y, ldy, x, ldx, bias, rows, columns);
-    return;
-  }
-  if (bias) {
-    kernels->bias(y, ldy, x, ldx, bias, rows, columns);
-    x = y, ldx = ldy;
-  }
-  switch (activation) {
-  case LAM_LINEAR: return;
-  case LAM_RELU: kernels->relu(y, ldy, x, ldx, rows, columns); return;
-  case LAM_SIGMOID: kernels->sigmoid(y, ldy, x, ldx, rows, columns); return;
-  case LAM_TANH: kernels->tanh(y, ldy, x, ldx, rows, columns); return;
-  case LAM_SOFTMAX: kernels->softmax(y, ldy, x, ldx, rows, columns); return;
-  case LAM_LOG_SOFTMAX: kernels->log_softmax(y, ldy, x, ldx, rows, columns); return;
-  }
-}
-
-void lam_activation_backward_run(const lam_kernel_table *kernels, lam_activation activation, float *dx, size_t lddx,
-                                 const float *dy, size_t lddy, const float *y, size_t ldy, size_t rows, size_t columns) {
-  switch (activation) {
-  case LAM_LINEAR: return;
-  case LAM_RELU: kernels->relu_backward(dx, lddx, dy, lddy, y, ldy, rows, columns); return;
-  case LAM_SIGMOID: kernels->sigmoid_backward(dx, lddx, dy, lddy, y, ldy, rows, columns); return;
-  case LAM_TANH: kernels->tanh_backward(dx, lddx, dy, lddy, y, ldy, rows, columns); return;
-  case LAM_SOFTMAX: kernels->softmax_backward(dx, lddx, dy, lddy, y, ldy, rows, columns); return;
-  case LAM_LOG_SOFTMAX: kernels->log_softmax_backward(dx, lddx, dy, lddy, y, ldy, rows, columns); return;
-  }
-}
-
 static lam_status check_activation(lam_context *context, const char *function, lam_activation activation) {
-  if (activation >= LAM_LINEAR && activation <= LAM_LOG_SOFTMAX) return LAM_OK;
+  if (activation >= LAM_LINEAR && activation <= LAM_SPARSEMAX) return LAM_OK;
   return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: there is no activation number %d", function, (int)activation);
 }
 
@@ -54,7 +22,8 @@ lam_status lam_dense_forward(lam_context *context, float *y, size_t ldy, const f
   lam_fp_mode mode = lam_fp_enter();
   lam_gemm_run(context->gemm, context->kernels, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, rows, out, in, 1.0f, x, ldx, w, ldw, 0.0f, y,
                ldy);
-  lam_activation_run(context->kernels, activation, y, ldy, y, ldy, bias, rows, out);
+  lam_function function = lam_function_of(activation);
+  lam_activation_run(context->kernels, &function, y, ldy, y, ldy, bias, rows, out);
   lam_fp_leave(mode);
   return LAM_OK;
 }
@@ -76,7 +45,8 @@ lam_status lam_dense_backward(lam_context *context, float *dx, size_t lddx, floa
   lam_fp_mode mode = lam_fp_enter();
   const struct lam_gemm *gemm = context->gemm;
   const lam_kernel_table *kernels = context->kernels;
-  lam_activation_backward_run(kernels, activation, dy, lddy, dy, lddy, y, ldy, rows, out);
+  lam_function function = lam_function_of(activation);
+  lam_activation_backward_run(kernels, &function, dy, lddy, dy, lddy, y, ldy, rows, out);
   if (dbias) kernels->column_sums(dbias, dy, lddy, rows, out);
   if (dw) lam_gemm_run(gemm, kernels, LAM_TRANSPOSE, LAM_NO_TRANSPOSE, in, out, rows, 1.0f, x, ldx, dy, lddy, 0.0f, dw, lddw);
   if (dx) lam_gemm_run(gemm, kernels, LAM_NO_TRANSPOSE, LAM_TRANSPOSE, rows, in, out, 1.0f, dy, lddy, w, ldw, 0.0f, dx, lddx);

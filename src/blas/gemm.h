@@ -73,12 +73,27 @@ void lam_gemm_run(const lam_gemm *gemm, const lam_kernel_table *kernels, lam_tra
                   size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                   size_t ldc);
 
+/* An activation with its parameters, whose meaning is its kernels' (activation.c). */
+enum { LAM_MOST_PARAMETERS = 3 };
+typedef struct lam_function {
+  lam_activation activation;
+  float p[LAM_MOST_PARAMETERS];
+} lam_function;
+
+/* The activation with the parameters it has where nobody says others. */
+lam_function lam_function_of(lam_activation activation);
+/* True where the backward pass takes x, not y. */
+bool lam_function_from_x(lam_activation activation);
+/* True for what kernels->bias_relu computes. */
+bool lam_function_is_plain_relu(const lam_function *function);
+
 /* y = f(x + bias); `bias` may be NULL, y may be x. */
-void lam_activation_run(const lam_kernel_table *kernels, lam_activation activation, float *y, size_t ldy, const float *x,
+void lam_activation_run(const lam_kernel_table *kernels, const lam_function *function, float *y, size_t ldy, const float *x,
                         size_t ldx, const float *bias, size_t rows, size_t columns);
-/* dx, the gradient of z, from dy, that of y = f(z). y is not read where f is linear; there dx must be dy. */
-void lam_activation_backward_run(const lam_kernel_table *kernels, lam_activation activation, float *dx, size_t lddx,
-                                 const float *dy, size_t lddy, const float *y, size_t ldy, size_t rows, size_t columns);
+/* dx, the gradient of x, from dy, that of y = f(x), and v, which is y or x. v is not read where f is linear; there dx must be dy.
+ */
+void lam_activation_backward_run(const lam_kernel_table *kernels, const lam_function *function, float *dx, size_t lddx,
+                                 const float *dy, size_t lddy, const float *v, size_t ldv, size_t rows, size_t columns);
 
 /* The linked and the opened BLAS run single-threaded between the first enter and the last leave of all threads of the process;
  * then their settings are as they were. This count and the table of settings are the library's one piece of state that is not in

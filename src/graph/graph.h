@@ -30,8 +30,9 @@ struct lam_layer_type {
   const lam_field *fields; /* of the options */
   size_t least_inputs, most_inputs;
   int activation_offset; /* of a lam_activation in the options that the plan may take out or put in; -1: none */
-  size_t (*input_dim)(const lam_layer *layer); /* the width that must come in, where the options say one; may be NULL */
-  bool takes_activation;                       /* a following activation may be computed together with this layer */
+  size_t (*input_dim)(const lam_layer *layer);          /* the width that must come in, where the options say one; may be NULL */
+  void (*parameters)(const lam_layer *layer, float *p); /* writes that activation's parameters; NULL: the usual ones */
+  bool takes_activation;                                /* a following activation may be computed together with this layer */
   lam_status (*check)(lam_context *context, const lam_layer *layer);      /* the options, when the node is made; may be NULL */
   lam_status (*shape)(const lam_layer *layer, lam_shaping *shaping);      /* the output's shape and the weights */
   lam_status (*forward)(const lam_layer *layer, lam_lowering *lowering);  /* operations of the forward pass (graph/plan.h) */

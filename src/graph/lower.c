@@ -87,9 +87,23 @@ const lam_shape *lam_input_shape(const lam_lowering *lowering, size_t input) {
 
 size_t lam_input_number(const lam_lowering *lowering) { return this_node(lowering)->input_count; }
 
+size_t lam_node_number(const lam_lowering *lowering) { return lowering->node; }
+
+bool lam_for_inference(const lam_lowering *lowering) { return lowering->plan->options.inference; }
+
 const lam_shape *lam_output_shape(const lam_lowering *lowering) { return &this_node(lowering)->shape; }
 
-lam_activation lam_lowered_activation(const lam_lowering *lowering) { return lowering->activations[lowering->node]; }
+const lam_function *lam_lowered_function(const lam_lowering *lowering) { return &lowering->functions[lowering->node]; }
+
+lam_buffer lam_saved_value(lam_lowering *lowering) {
+  lam_buffer *saved = &lowering->saved[lowering->node];
+  if (*saved == LAM_NO_BUFFER) *saved = lam_new_buffer(lowering, this_node(lowering)->width, false);
+  return *saved;
+}
+
+bool lam_has_backward(const lam_lowering *lowering) {
+  return lowering->plan->options.backward && lowering->needs_gradient[lowering->node];
+}
 
 float *lam_weight_values(lam_lowering *lowering, size_t weight) {
   const lam_model *model = lowering->model;

@@ -7,7 +7,6 @@
 
 #include "graph/plan.h"
 
-#define LAM_NO_BUFFER UINT32_MAX
 #define LAM_PLAN_END SIZE_MAX /* as a buffer's last use: it stays until the plan is run again */
 
 typedef struct lam_buffer_plan {
@@ -33,12 +32,13 @@ struct lam_lowering {
   lam_plan *plan;
   lam_model *model;
   size_t node;
-  lam_activation *activations; /* for each node: what is to be computed there */
-  bool *needs_gradient;        /* for each node: a gradient must flow into it */
-  bool *aliased;               /* for each node: its result is its input's */
-  lam_buffer *values;          /* for each node */
-  lam_buffer *gradients;       /* for each node; LAM_NO_BUFFER until something has been contributed */
-  bool *weight_written;        /* for each weight: its gradient holds something in this step */
+  lam_function *functions; /* for each node: what is to be computed there */
+  bool *needs_gradient;    /* for each node: a gradient must flow into it */
+  bool *aliased;           /* for each node: its result is its input's */
+  lam_buffer *values;      /* for each node */
+  lam_buffer *saved;       /* for each node: what its backward pass needs beside its value */
+  lam_buffer *gradients;   /* for each node; LAM_NO_BUFFER until something has been contributed */
+  bool *weight_written;    /* for each weight: its gradient holds something in this step */
   lam_buffer_plan *buffers;
   size_t buffer_count, buffer_capacity;
   lam_binding *bindings;

@@ -73,5 +73,7 @@ lam_activation lam_model_probabilities(const lam_model *model, size_t output);
 
 /* The activation of a node's layer, LAM_LINEAR where it has none. */
 lam_activation lam_layer_activation(const lam_layer *layer);
+/* The same with its parameters. */
+struct lam_function lam_layer_function(const lam_layer *layer);
 
 #endif

@@ -2,6 +2,7 @@
  *
  * Asking a model what it is, and setting its weights.
  */
+#include "blas/gemm.h"
 #include "graph/model.h"
 
 #include "kernels/array.h"
@@ -113,6 +114,12 @@ lam_status lam_model_set_class_names(lam_model *model, const char *const *names,
   model->class_count = count;
   model->class_bytes = bytes;
   return LAM_OK;
+}
+
+lam_function lam_layer_function(const lam_layer *layer) {
+  lam_function function = lam_function_of(lam_layer_activation(layer));
+  if (layer->type->parameters) layer->type->parameters(layer, function.p);
+  return function;
 }
 
 lam_activation lam_layer_activation(const lam_layer *layer) {

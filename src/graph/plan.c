@@ -44,8 +44,8 @@ static void take_final_activations(lam_lowering *lowering) {
   for (size_t i = 0; i < model->output_count; i++) {
     size_t node = model->outputs[i];
     bool at_the_end =
-        lowering->plan->options.inference && ends_here(model, node) && is_final_activation(lowering->activations[node]);
-    if (at_the_end || loss_takes_activation(lowering->plan, node)) lowering->activations[node] = LAM_LINEAR;
+        lowering->plan->options.inference && ends_here(model, node) && is_final_activation(lowering->functions[node].activation);
+    if (at_the_end || loss_takes_activation(lowering->plan, node)) lowering->functions[node] = lam_function_of(LAM_LINEAR);
   }
 }
 
@@ -56,10 +56,10 @@ static void join_activations(lam_lowering *lowering) {
     const lam_model_node *node = &model->nodes[i];
     if (node->input_count != 1 || node->layer->type->takes_activation || node->layer->type->activation_offset < 0) continue;
     size_t before = node->inputs[0];
-    if (!model->nodes[before].layer->type->takes_activation || lowering->activations[before] != LAM_LINEAR) continue;
+    if (!model->nodes[before].layer->type->takes_activation || lowering->functions[before].activation != LAM_LINEAR) continue;
     if (consumers(model, before) != 1 || times_output(model, before)) continue;
-    lowering->activations[before] = lowering->activations[i];
-    lowering->activations[i] = LAM_LINEAR;
+    lowering->functions[before] = lowering->functions[i];
+    lowering->functions[i] = lam_function_of(LAM_LINEAR);
   }
 }
 
@@ -163,7 +163,7 @@ static lam_buffer emit_finish(lam_lowering *lowering, size_t output) {
   lam_buffer result = lam_new_buffer(lowering, width, false);
   lam_operation *operation = lam_emit(lowering, "finish", lam_run_activation);
   if (!operation) return LAM_NO_BUFFER;
-  operation->choice = (int)last;
+  operation->function = lam_function_of(last);
   operation->columns = columns;
   operation->repeat = width / columns;
   lam_bind(lowering, 0, result, width);
@@ -292,7 +292,7 @@ static lam_status lower(lam_lowering *lowering, lam_ends *ends) {
   const lam_model *model = lowering->model;
   lam_buffer right = LAM_NO_BUFFER;
   lam_status status = check_loss_shapes(plan);
-  for (size_t i = 0; i < model->node_count; i++) lowering->activations[i] = lam_layer_activation(model->nodes[i].layer);
+  for (size_t i = 0; i < model->node_count; i++) lowering->functions[i] = lam_layer_function(model->nodes[i].layer);
   take_final_activations(lowering);
   join_activations(lowering);
   find_needed_gradients(lowering);
@@ -330,26 +330,29 @@ static lam_status lower_with_memory(lam_plan *plan) {
   lam_context *context = plan->context;
   size_t nodes = model->node_count, weights = model->weight_count ? model->weight_count : 1;
   lam_lowering lowering = { .plan = plan, .model = model };
-  lowering.activations = lam_allocate_zero(context, nodes * sizeof *lowering.activations);
+  lowering.functions = lam_allocate_zero(context, nodes * sizeof *lowering.functions);
   lowering.needs_gradient = lam_allocate_zero(context, nodes);
   lowering.aliased = lam_allocate_zero(context, nodes);
   lowering.values = lam_allocate(context, nodes * sizeof *lowering.values);
+  lowering.saved = lam_allocate(context, nodes * sizeof *lowering.saved);
   lowering.gradients = lam_allocate(context, nodes * sizeof *lowering.gradients);
   lowering.weight_written = lam_allocate_zero(context, weights);
   lam_ends *ends = lam_allocate(context, model->output_count * sizeof *ends);
-  bool enough = lowering.activations && lowering.needs_gradient && lowering.aliased && lowering.values && lowering.gradients &&
-                lowering.weight_written && ends;
+  bool enough = lowering.functions && lowering.needs_gradient && lowering.aliased && lowering.values && lowering.saved &&
+                lowering.gradients && lowering.weight_written && ends;
   lam_status status = enough ? LAM_OK : LAM_OUT_OF_MEMORY;
   if (enough) {
     memset(lowering.values, 0xff, nodes * sizeof *lowering.values); /* LAM_NO_BUFFER */
+    memset(lowering.saved, 0xff, nodes * sizeof *lowering.saved);
     memset(lowering.gradients, 0xff, nodes * sizeof *lowering.gradients);
     memset(ends, 0xff, model->output_count * sizeof *ends);
     status = lower(&lowering, ends);
   }
-  lam_release(context, lowering.activations, nodes * sizeof *lowering.activations);
+  lam_release(context, lowering.functions, nodes * sizeof *lowering.functions);
   lam_release(context, lowering.needs_gradient, nodes);
   lam_release(context, lowering.aliased, nodes);
   lam_release(context, lowering.values, nodes * sizeof *lowering.values);
+  lam_release(context, lowering.saved, nodes * sizeof *lowering.saved);
   lam_release(context, lowering.gradients, nodes * sizeof *lowering.gradients);
   lam_release(context, lowering.weight_written, weights);
   lam_release(context, ends, model->output_count * sizeof *ends);

@@ -18,7 +18,8 @@ typedef struct lam_operation lam_operation;
 /* What changes from one run of a plan to the next. */
 typedef struct lam_step {
   size_t rows;
-  bool training; /* gradients are wanted: a loss writes them */
+  bool training;         /* gradients are wanted: a loss writes them; noise is on */
+  uint64_t seed, number; /* of noise: it is a function of both, of the layer and of the element */
 } lam_step;
 
 typedef struct lam_operand {
@@ -35,12 +36,13 @@ struct lam_operation {
   lam_operand operand[LAM_MOST_OPERANDS];
   const float *weight; /* or another pointer to parameters that is not an operand */
   size_t columns;      /* of what it writes */
-  size_t inner;        /* of a product: the length of the sums; of a copy: the first column written */
-  size_t offset;       /* of a copy: the first column read */
-  size_t repeat;       /* matrix rows for each row of the batch */
-  size_t units, unit;  /* number of column blocks, and their width */
+  size_t inner;       /* of a product: the length of the sums; of a copy: the first column written; of noise: its node's number */
+  size_t offset;      /* of a copy: the first column read */
+  size_t repeat;      /* matrix rows for each row of the batch */
+  size_t units, unit; /* number of column blocks, and their width */
+  lam_function function; /* an activation */
   float number;
-  int choice;       /* an activation */
+  int choice;
   const char *name; /* "forward", "weight gradient": for profiles */
   const char *layer;
 };
@@ -105,6 +107,7 @@ double lam_plan_right(const lam_plan *plan, const lam_step *step);
 /* ---- what a layer's forward and backward use ----------------------------------------------------------------------- */
 
 typedef uint32_t lam_buffer; /* a matrix of the arena, while the plan is made */
+#define LAM_NO_BUFFER UINT32_MAX
 
 /* Emits an operation of the layer being lowered; NULL where memory is exhausted (then the plan fails). columns, repeat, units may
  * be set afterwards; lam_emit sets repeat 1 and rows as units. */
@@ -122,8 +125,13 @@ lam_buffer lam_output_value(lam_lowering *lowering); /* the layer's own result; 
 void lam_output_is_input(lam_lowering *lowering);    /* the result is the first input as it is */
 const lam_shape *lam_input_shape(const lam_lowering *lowering, size_t input);
 size_t lam_input_number(const lam_lowering *lowering);
+size_t lam_node_number(const lam_lowering *lowering); /* in the model */
+bool lam_for_inference(const lam_lowering *lowering); /* the plan never trains */
 const lam_shape *lam_output_shape(const lam_lowering *lowering);
-lam_activation lam_lowered_activation(const lam_lowering *lowering); /* the one to compute, which the plan may have changed */
+const lam_function *lam_lowered_function(const lam_lowering *lowering); /* the one to compute, which the plan may have changed */
+/* What the layer's forward pass leaves for its backward pass beside its result; made at the first call. */
+lam_buffer lam_saved_value(lam_lowering *lowering);
+bool lam_has_backward(const lam_lowering *lowering); /* a backward pass will follow through this layer */
 
 float *lam_weight_values(lam_lowering *lowering, size_t weight); /* by the order of declaration */
 /* Where the gradient of a weight is to be written; where the weight is shared, what is written is added to what there is. */
@@ -133,7 +141,7 @@ bool lam_wants_input_gradient(const lam_lowering *lowering, size_t input);
 lam_buffer lam_output_gradient(lam_lowering *lowering);                    /* dy; belongs to this layer, which may overwrite it */
 lam_buffer lam_input_gradient_value(lam_lowering *lowering, size_t input); /* dx, to be written wholly; added up by the plan */
 
-/* An operation that computes the activation `choice`. Operands: y, x. */
+/* An operation that computes its function. Operands: y, x. */
 void lam_run_activation(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end);
 
 #endif

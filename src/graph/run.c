@@ -52,6 +52,6 @@ double lam_plan_right(const lam_plan *plan, const lam_step *step) {
 void lam_run_activation(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
   (void)step;
   size_t n = operation->columns, from = begin * operation->repeat, rows = (end - begin) * operation->repeat;
-  lam_activation_run(plan->kernels, (lam_activation)operation->choice, operation->operand[0].data + from * n, n,
+  lam_activation_run(plan->kernels, &operation->function, operation->operand[0].data + from * n, n,
                      operation->operand[1].data + from * n, n, NULL, rows, n);
 }

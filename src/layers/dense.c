@@ -63,7 +63,7 @@ static size_t columns_at_once(const lam_operation *operation, const lam_plan *pl
   return (plan->gemm->sgemm == NULL) || all < operation->unit ? all : operation->unit;
 }
 
-/* Operands: y, x, W; weight: the bias or NULL; choice: linear or relu. */
+/* Operands: y, x, W; weight: the bias or NULL; function: linear or relu. */
 static void run_forward(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
   size_t rows = step->rows * operation->repeat, n = operation->columns, k = operation->inner, width;
   const float *x = operation->operand[1].data, *w = operation->operand[2].data, *bias = operation->weight;
@@ -71,7 +71,7 @@ static void run_forward(const lam_operation *operation, const lam_plan *plan, co
     width = columns_at_once(operation, plan, j, end);
     float *y = operation->operand[0].data + j;
     lam_gemm_run(plan->gemm, plan->kernels, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, rows, width, k, 1.0f, x, k, w + j, n, 0.0f, y, n);
-    lam_activation_run(plan->kernels, (lam_activation)operation->choice, y, n, y, n, bias ? bias + j : NULL, rows, width);
+    lam_activation_run(plan->kernels, &operation->function, y, n, y, n, bias ? bias + j : NULL, rows, width);
   }
 }
 
@@ -128,26 +128,28 @@ static size_t width_in(const lam_lowering *lowering) {
 static lam_status forward(const lam_layer *layer, lam_lowering *lowering) {
   const lam_dense_layer *dense = dense_of(layer);
   size_t in = width_in(lowering), units = dense->units;
-  lam_activation activation = lam_lowered_activation(lowering);
-  lam_buffer y = lam_output_value(lowering);
+  lam_function f = *lam_lowered_function(lowering);
+  bool apart = f.activation != LAM_LINEAR && !lam_function_is_plain_relu(&f);
+  lam_buffer y = lam_output_value(lowering), product = y;
+  if (apart && lam_function_from_x(f.activation) && lam_has_backward(lowering)) product = lam_saved_value(lowering);
   lam_operation *operation = emit_product(lowering, "forward", run_forward, units, in);
   if (!operation) return LAM_OUT_OF_MEMORY;
-  operation->choice = activation == LAM_RELU ? LAM_RELU : LAM_LINEAR;
+  operation->function = apart ? lam_function_of(LAM_LINEAR) : f;
   operation->weight = dense->options.no_bias ? NULL : lam_weight_values(lowering, 1);
-  lam_bind(lowering, 0, y, units);
+  lam_bind(lowering, 0, product, units);
   lam_bind(lowering, 1, lam_input_value(lowering, 0), in);
   lam_bind_memory(lowering, 2, lam_weight_values(lowering, 0), units);
-  if (activation == LAM_LINEAR || activation == LAM_RELU) return LAM_OK;
-  return lam_emit_activation(lowering, activation, y, y);
+  return apart ? lam_emit_activation(lowering, y, product) : LAM_OK;
 }
 
 static lam_status backward(const lam_layer *layer, lam_lowering *lowering) {
   const lam_dense_layer *dense = dense_of(layer);
   size_t in = width_in(lowering), units = dense->units;
-  lam_activation activation = lam_lowered_activation(lowering);
+  lam_activation activation = lam_lowered_function(lowering)->activation;
   lam_buffer dy = lam_output_gradient(lowering), x = lam_input_value(lowering, 0);
   if (activation != LAM_LINEAR) {
-    lam_status status = lam_emit_activation_backward(lowering, activation, dy, dy, lam_output_value(lowering));
+    lam_buffer v = lam_function_from_x(activation) ? lam_saved_value(lowering) : lam_output_value(lowering);
+    lam_status status = lam_emit_activation_backward(lowering, dy, dy, v);
     if (status) return status;
   }
   if (!emit_product(lowering, "weight gradient", run_weight_gradient, units, in)) return LAM_OUT_OF_MEMORY;

@@ -32,9 +32,9 @@ extern const char *const lam_activation_names[], *const lam_initializer_names[],
 lam_status lam_check_activation(lam_context *context, const char *layer, lam_activation activation);
 lam_status lam_check_initializer(lam_context *context, const char *layer, lam_initializer initializer);
 
-/* Emits y = f(x) over the layer's output shape, or dx = dy f'(x) from y; the buffers may be the same. */
-lam_status lam_emit_activation(lam_lowering *lowering, lam_activation activation, lam_buffer y, lam_buffer x);
-lam_status lam_emit_activation_backward(lam_lowering *lowering, lam_activation activation, lam_buffer dx, lam_buffer dy,
-                                        lam_buffer y);
+/* Emits y = f(x) for the layer's function over its output shape, or dx = dy f'(x) from v, which is y or x
+ * (lam_function_from_x); the buffers may be the same. */
+lam_status lam_emit_activation(lam_lowering *lowering, lam_buffer y, lam_buffer x);
+lam_status lam_emit_activation_backward(lam_lowering *lowering, lam_buffer dx, lam_buffer dy, lam_buffer v);
 
 #endif

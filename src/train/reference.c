@@ -241,6 +241,13 @@ static const lam_reference_layer *layer_of(const lam_model_node *node) {
   return NULL;
 }
 
+/* The activations above, with their usual parameters. */
+static bool knows_activation(const lam_layer *layer) {
+  lam_function function = lam_layer_function(layer);
+  return function.activation == LAM_LINEAR || lam_function_is_plain_relu(&function) || function.activation == LAM_SIGMOID ||
+         function.activation == LAM_TANH || function.activation == LAM_SOFTMAX || function.activation == LAM_LOG_SOFTMAX;
+}
+
 /* ---- losses ------------------------------------------------------------------------------------------------------- */
 
 static const double clip_low = (double)1e-7f, clip_high = (double)0.99999988f; /* as floats have them */
@@ -398,9 +405,10 @@ lam_status lam_reference_open(lam_reference *r, const lam_model *model, const la
   lam_context *context = model->object.context;
   *r = (lam_reference){ .model = model, .loss = loss };
   for (size_t i = 0; i < model->node_count; i++)
-    if (!layer_of(&model->nodes[i]))
-      return lam_fail(context, LAM_UNSUPPORTED, "%s (%s): this type of layer has no reference to compare gradients with",
-                      model->nodes[i].layer->name, model->nodes[i].layer->type->name);
+    if (!layer_of(&model->nodes[i]) || !knows_activation(model->nodes[i].layer))
+      return lam_fail(context, LAM_UNSUPPORTED, "%s (%s): this %s has no reference to compare gradients with",
+                      model->nodes[i].layer->name, model->nodes[i].layer->type->name,
+                      layer_of(&model->nodes[i]) ? "activation" : "type of layer");
   size_t width = total_width(model), offset = 0;
   r->logits = lam_allocate_zero(context, model->output_count * sizeof *r->logits);
   r->weights = lam_allocate_zero(context, (model->value_count ? model->value_count : 1) * sizeof *r->weights);

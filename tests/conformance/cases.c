@@ -65,20 +65,28 @@ static outcome check_axis(run *r, const kase *k, item holder, size_t rank) {
 /* ---- activations ------------------------------------------------------------------------------------------------- */
 
 static outcome activation_case(run *r, const kase *k) {
-  static const char *const known[] = { "x", "axis", NULL };
+  static const char *const known[] = { "x", "axis",  "alpha",         "negative_slope", "max_value", "threshold",
+                                       "b", "value", "default_value", "approximate",    NULL };
   char what[96];
   const function *f = find_function(k->op);
   int activation = find_activation(k->op);
+  lam_activation_options options = { 0 }, none = { 0 };
   tensor x;
   snprintf(what, sizeof what, "activation %s", k->op);
   if (!f && activation < 0) return skip(r, "%s: not in the library", what);
   outcome result = check_defaults(r, what, k->inputs, known);
   if (!result && !tensor_read(&x, item_field(k->inputs, "x"))) result = skip(r, "%s of something else than numbers", what);
-  if (!result) result = check_axis(r, k, k->inputs, x.rank);
+  item axis = item_field(k->inputs, "axis");
+  bool whole = axis && !item_present(axis); /* no axis: all of x as one row */
+  if (!result && !whole) result = check_axis(r, k, k->inputs, x.rank);
   if (result) return result;
+  if (activation >= 0) read_activation_options(k->inputs, &activation, &options);
+  /* The kernels by name have Keras's parameters; others go through the model. */
+  if (activation == LAM_GELU_TANH) f = find_function("gelu_tanh");
+  if (f && activation >= 0 && memcmp(&options, &none, sizeof none)) f = NULL;
   const float *in = take_floats(&x);
   float *out = take(x.count, sizeof *out);
-  size_t rows = tensor_rows(&x), columns = tensor_columns(&x), offset = selected(k, &x);
+  size_t rows = whole ? 1 : tensor_rows(&x), columns = whole ? x.count : tensor_columns(&x), offset = selected(k, &x);
   double atol = float_atol(largest(&x)), rtol = float_rtol;
   /* The slope of exp is its result: rounding x is |x| u of it. */
   if (f && f->kernel == lam_exp) rtol += 0x1p-24 * largest(&x);
@@ -88,7 +96,7 @@ static outcome activation_case(run *r, const kase *k) {
   }
   if (result || activation < 0) return result;
   memset(out, 0xff, x.count * sizeof *out);
-  result = run_activation(r, (lam_activation)activation, out, in, rows, columns);
+  result = run_activation(r, (lam_activation)activation, &options, out, in, rows, columns);
   return result ? result : compare_case(r, k, out + offset, x.count - offset, rtol, atol);
 }
 

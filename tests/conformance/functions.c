@@ -6,13 +6,47 @@
 #include <string.h>
 #include <strings.h>
 
+/* Those with parameters, as Keras calls them. */
+static lam_status run_elu(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns) {
+  return lam_elu(y, ldy, x, ldx, 1, rows, columns);
+}
+static lam_status run_elu_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy, size_t rows,
+                                   size_t columns) {
+  return lam_elu_backward(dx, lddx, dy, lddy, y, ldy, 1, rows, columns);
+}
+static lam_status run_leaky_relu(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns) {
+  return lam_leaky_relu(y, ldy, x, ldx, 0.2f, rows, columns);
+}
+static lam_status run_leaky_relu_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy,
+                                          size_t rows, size_t columns) {
+  return lam_leaky_relu_backward(dx, lddx, dy, lddy, y, ldy, 0.2f, rows, columns);
+}
+
 static const function functions[] = {
-  { "exponential", lam_exp, NULL, false },
-  { "relu", lam_relu, lam_relu_backward, false },
-  { "sigmoid", lam_sigmoid, lam_sigmoid_backward, false },
-  { "tanh", lam_tanh, lam_tanh_backward, false },
-  { "softmax", lam_softmax, lam_softmax_backward, true },
-  { "log_softmax", lam_log_softmax, lam_log_softmax_backward, true },
+  { "exponential", lam_exp, lam_multiply, false, false },
+  { "elu", run_elu, run_elu_backward, false, false },
+  { "leaky_relu", run_leaky_relu, run_leaky_relu_backward, false, false },
+  { "leaky_relu_0.2", run_leaky_relu, run_leaky_relu_backward, false, false },
+  { "relu", lam_relu, lam_relu_backward, false, false },
+  { "sigmoid", lam_sigmoid, lam_sigmoid_backward, false, false },
+  { "tanh", lam_tanh, lam_tanh_backward, false, false },
+  { "softplus", lam_softplus, lam_softplus_backward, false, false },
+  { "log_sigmoid", lam_log_sigmoid, lam_log_sigmoid_backward, false, false },
+  { "hard_sigmoid", lam_hard_sigmoid, lam_hard_sigmoid_backward, false, false },
+  { "hard_tanh", lam_hard_tanh, lam_hard_tanh_backward, false, false },
+  { "sparse_plus", lam_sparse_plus, lam_sparse_plus_backward, false, false },
+  { "sparse_sigmoid", lam_sparse_sigmoid, lam_sparse_sigmoid_backward, false, false },
+  { "selu", lam_selu, lam_selu_backward, false, false },
+  { "silu", lam_silu, lam_silu_backward, false, true },
+  { "mish", lam_mish, lam_mish_backward, false, true },
+  { "gelu", lam_gelu, lam_gelu_backward, false, true },
+  { "gelu_tanh", lam_gelu_tanh, lam_gelu_tanh_backward, false, true },
+  { "softsign", lam_softsign, lam_softsign_backward, false, true },
+  { "hard_silu", lam_hard_silu, lam_hard_silu_backward, false, true },
+  { "tanh_shrink", lam_tanh_shrink, lam_tanh_shrink_backward, false, true },
+  { "softmax", lam_softmax, lam_softmax_backward, true, false },
+  { "log_softmax", lam_log_softmax, lam_log_softmax_backward, true, false },
+  { "sparsemax", lam_sparsemax, lam_sparsemax_backward, true, false },
 };
 
 const function *find_function(const char *name) {
@@ -21,11 +55,12 @@ const function *find_function(const char *name) {
   return NULL;
 }
 
-outcome run_activation(run *r, lam_activation activation, float *y, const float *x, size_t rows, size_t columns) {
+outcome run_activation(run *r, lam_activation activation, const lam_activation_options *options, float *y, const float *x,
+                       size_t rows, size_t columns) {
   lam_context *context = run_context(r);
   lam_array input = { .data = x, .type = LAM_FLOAT32, .rows = rows, .shape = { { columns }, 1 } };
   lam_graph *graph = lam_graph_create(context);
-  lam_node output = lam_activate(lam_input(graph, input.shape), activation);
+  lam_node output = lam_activate_with(lam_input(graph, input.shape), activation, options);
   lam_model *model = lam_model_create(&output, 1);
   lam_dataset *data = lam_dataset_create(context, &input, 1, NULL, 0);
   outcome result = PASSED;

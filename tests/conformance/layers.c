@@ -77,13 +77,16 @@ static const char *const merges[] = {
 };
 
 outcome make_layer(run *r, const char *type, item settings, const lam_node *inputs, size_t count, lam_node *made) {
-  static const char *const known[] = { COMMON, "axis", NULL };
+  static const char *const known[] = { COMMON, "axis", "negative_slope", "max_value", "threshold", "alpha", NULL };
   for (size_t i = 0; i < sizeof makers / sizeof *makers; i++)
     if (!strcmp(makers[i].type, type)) return makers[i].make(r, settings, inputs, count, made);
   for (size_t i = 0; i < sizeof merges / sizeof *merges; i++)
     if (!strcmp(merges[i], snake_case(type))) return make_merge(r, (lam_merge_type)i, settings, inputs, count, made);
-  int activation = find_activation(type); /* ReLU, Softmax */
+  int activation = !strcmp(type, "LeakyReLU") ? LAM_LEAKY_RELU : find_activation(type); /* ReLU, ELU, Softmax */
+  lam_activation_options options = { 0 };
   if (activation < 0 || count != 1) return skip(r, "layer %s: not in the library", type);
-  *made = lam_activate(inputs[0], (lam_activation)activation);
+  read_activation_options(settings, &activation, &options);
+  if (activation == LAM_LEAKY_RELU && options.negative_slope == 0) options.negative_slope = 0.3f;
+  *made = lam_activate_with(inputs[0], (lam_activation)activation, &options);
   return check_defaults(r, type, settings, known);
 }

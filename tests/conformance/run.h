@@ -50,6 +50,9 @@ const char *snake_case(const char *name);
 /* Fills options from an object such as {"learning_rate": 0.1, "momentum": 0.9}. A key that the library does not have is a skip
  * unless its value is null, false or 0. */
 outcome read_optimizer(run *r, const char *name, item settings, lam_optimizer_options *options);
+/* Fills options from the settings of an activation: negative_slope, alpha, ...; those that say Keras's default stay 0. gelu with
+ * `approximate` becomes gelu_tanh. */
+void read_activation_options(item settings, int *activation, lam_activation_options *options);
 /* The same for a loss: type, from_logits. */
 outcome read_loss(run *r, const char *name, item settings, lam_trainer_options *options);
 

@@ -5,6 +5,7 @@
  */
 #include "conformance/run.h"
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -94,6 +95,30 @@ outcome read_optimizer(run *r, const char *name, item settings, lam_optimizer_op
       *(float *)field = number == 0 ? LAM_ZERO : (float)number;
   }
   return PASSED;
+}
+
+void read_activation_options(item settings, int *activation, lam_activation_options *options) {
+  static const struct {
+    const char *key;
+    size_t offset;
+    double standard; /* Keras's, where all activations with this key agree */
+  } keys[] = {
+    { "negative_slope", offsetof(lam_activation_options, negative_slope), NAN },
+    { "max_value", offsetof(lam_activation_options, max_value), NAN },
+    { "threshold", offsetof(lam_activation_options, threshold), NAN },
+    { "default_value", offsetof(lam_activation_options, value), 0 },
+    { "alpha", offsetof(lam_activation_options, alpha), 1 },
+    { "b", offsetof(lam_activation_options, b), 4 },
+  };
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    item said = item_field(settings, keys[i].key);
+    float value = (float)item_number(said);
+    if (!item_present(said) || (double)value == keys[i].standard) continue;
+    if (value == 0 && *activation == LAM_RELU) continue;
+    if (value == 0) value = LAM_ZERO;
+    memcpy((char *)options + keys[i].offset, &value, sizeof value);
+  }
+  if (*activation == LAM_GELU && item_number(item_field(settings, "approximate")) != 0) *activation = LAM_GELU_TANH;
 }
 
 outcome check_defaults(run *r, const char *what, item settings, const char *const *known) {
