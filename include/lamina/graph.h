@@ -120,8 +120,30 @@ typedef struct lam_activation_options {
  * is out of its range. Since 0.1. */
 LAM_API lam_node lam_activate_with(lam_node x, lam_activation activation, const lam_activation_options *options);
 
+/* relu whose slope below 0 is a weight for each element of a row, "alpha"; the initialiser's default is zeros. Since 0.1. */
+LAM_API lam_node lam_prelu(lam_node x, lam_initializer alpha);
+
+/* The same elements as rows of another shape; one size may be 0: what is left. Costs nothing when it runs. Since 0.1. */
+LAM_API lam_node lam_reshape(lam_node x, lam_shape shape);
+
+/* scale * x + offset. A scale of 0 is 1. Since 0.1. */
+LAM_API lam_node lam_rescaling(lam_node x, float scale, float offset);
+
+/* While training, and not at inference or when evaluating: each element is dropped, that is 0, with probability `rate`, the
+ * others are divided by 1 - rate; 0 <= rate < 1. And: adds normal numbers of this standard deviation, at least 0. Both draw from
+ * the trainer's seed, streams of their own for each node and step (docs/numerics.md), so that neither threads nor a resumed run
+ * change anything. Since 0.1. */
+LAM_API lam_node lam_dropout(lam_node x, float rate);
+LAM_API lam_node lam_gaussian_noise(lam_node x, float stddev);
+
 /* How several nodes of one shape become one: X(NAME, name). */
-#define LAM_MERGE_LIST(X) X(ADD, add)
+#define LAM_MERGE_LIST(X)                                                                                                        \
+  X(ADD, add)                                                                                                                    \
+  X(SUBTRACT, subtract)                                                                                                          \
+  X(MULTIPLY, multiply)                                                                                                          \
+  X(AVERAGE, average)                                                                                                            \
+  X(MAXIMUM, maximum)                                                                                                            \
+  X(MINIMUM, minimum)
 
 typedef enum lam_merge_type {
 #define LAM_X(NAME, name) LAM_MERGE_##NAME,

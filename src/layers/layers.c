@@ -7,8 +7,21 @@
 #include <string.h>
 
 const lam_layer_type *const lam_layer_types[] = {
-  &lam_input_type, &lam_dense_type,       &lam_flatten_type,       &lam_activation_type,
-  &lam_add_type,   &lam_concatenate_type, &lam_normalization_type, NULL,
+  &lam_input_type,
+  &lam_dense_type,
+  &lam_flatten_type,
+  &lam_activation_type,
+  &lam_concatenate_type,
+  &lam_normalization_type,
+  &lam_prelu_type,
+  &lam_reshape_type,
+  &lam_rescaling_type,
+  &lam_dropout_type,
+  &lam_gaussian_noise_type,
+#define LAM_X(NAME, name) &lam_merge_types[LAM_MERGE_##NAME],
+  LAM_MERGE_LIST(LAM_X)
+#undef LAM_X
+      NULL,
 };
 
 const lam_layer_type *lam_layer_type_find(const char *name) {

@@ -7,8 +7,9 @@
 
 #include "graph/plan.h"
 
-extern const lam_layer_type lam_dense_type, lam_flatten_type, lam_activation_type, lam_add_type, lam_concatenate_type,
-    lam_normalization_type;
+extern const lam_layer_type lam_dense_type, lam_flatten_type, lam_activation_type, lam_concatenate_type, lam_normalization_type;
+extern const lam_layer_type lam_merge_types[]; /* by lam_merge_type */
+extern const lam_layer_type lam_prelu_type, lam_reshape_type, lam_rescaling_type, lam_dropout_type, lam_gaussian_noise_type;
 
 /* The options of a Dense. */
 typedef struct lam_dense_layer {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Layers of several inputs: Add, and Concatenate along the last axis.
+ * Layers of several inputs: Add and its like, element by element, and Concatenate along the last axis.
  */
 #include "kernels/array.h"
 #include "layers/layers.h"
@@ -16,14 +16,6 @@ static void run_copy(const lam_operation *operation, const lam_plan *plan, const
     memcpy(out.data + i * out.ld + operation->inner, in.data + i * in.ld + operation->offset, operation->columns * sizeof(float));
 }
 
-/* Operands: out, a, b. */
-static void run_add(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
-  (void)step;
-  size_t n = operation->columns, from = begin * n;
-  plan->kernels->add(operation->operand[0].data + from, n, operation->operand[1].data + from, n,
-                     operation->operand[2].data + from, n, end - begin, n);
-}
-
 static lam_status emit_copy(lam_lowering *lowering, const char *name, lam_buffer out, size_t out_ld, size_t out_column,
                             lam_buffer in, size_t in_ld, size_t in_column, size_t columns, size_t repeat) {
   lam_operation *operation = lam_emit(lowering, name, run_copy);
@@ -37,13 +29,45 @@ static lam_status emit_copy(lam_lowering *lowering, const char *name, lam_buffer
   return LAM_OK;
 }
 
-/* ---- Add ---------------------------------------------------------------------------------------------------------- */
+/* ---- element by element ------------------------------------------------------------------------------------------- */
 
-static lam_status shape_add(const lam_layer *layer, lam_shaping *shaping) {
+static lam_merge_type merge_of(const lam_layer *layer) { return (lam_merge_type)(layer->type - lam_merge_types); }
+
+/* Operands: out, a, b; choice: which merge. */
+static void run_merge(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
+  (void)step;
+  const lam_kernel_table *k = plan->kernels;
+  void(*const kernels[]) LAM_BINARY_ARGUMENTS = {
+    [LAM_MERGE_ADD] = k->add,     [LAM_MERGE_SUBTRACT] = k->subtract, [LAM_MERGE_MULTIPLY] = k->multiply,
+    [LAM_MERGE_AVERAGE] = k->add, [LAM_MERGE_MAXIMUM] = k->maximum,   [LAM_MERGE_MINIMUM] = k->minimum,
+  };
+  size_t n = operation->columns, from = begin * n;
+  kernels[operation->choice](operation->operand[0].data + from, n, operation->operand[1].data + from, n,
+                             operation->operand[2].data + from, n, end - begin, n);
+}
+
+/* Operands: out, in; number: the factor. */
+static void run_scale(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
+  (void)step;
+  size_t n = operation->columns, from = begin * n;
+  plan->kernels->affine(operation->operand[0].data + from, n, operation->operand[1].data + from, n, operation->number, 0.0f,
+                        end - begin, n);
+}
+
+/* Operands: dx (data NULL: not wanted), what is left of dy, x, y. */
+static void run_pass_equal(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
+  (void)step;
+  size_t n = operation->columns, from = begin * n;
+  float *dx = operation->operand[0].data;
+  plan->kernels->pass_equal(dx ? dx + from : NULL, n, operation->operand[1].data + from, n, operation->operand[2].data + from, n,
+                            operation->operand[3].data + from, n, end - begin, n);
+}
+
+static lam_status shape_merge(const lam_layer *layer, lam_shaping *shaping) {
   (void)layer;
   for (size_t i = 1; i < shaping->input_count; i++)
     if (!lam_shape_equal(shaping->inputs[0], shaping->inputs[i]))
-      return lam_shape_fail(shaping, "the shapes of what it adds must be the same");
+      return lam_shape_fail(shaping, "the shapes of what it merges must be the same");
   shaping->output = shaping->inputs[0];
   return LAM_OK;
 }
@@ -54,55 +78,124 @@ static size_t row_width(const lam_shape *shape) {
   return count;
 }
 
-static lam_status forward_add(const lam_layer *layer, lam_lowering *lowering) {
-  (void)layer;
-  lam_buffer sum = lam_output_value(lowering);
-  size_t width = row_width(lam_output_shape(lowering));
-  for (size_t i = 1; i < lam_input_number(lowering); i++) {
-    if (!lam_emit(lowering, "add", run_add)) return LAM_OUT_OF_MEMORY;
-    lam_bind(lowering, 0, sum, width);
-    lam_bind(lowering, 1, i == 1 ? lam_input_value(lowering, 0) : sum, width);
-    lam_bind(lowering, 2, lam_input_value(lowering, i), width);
-  }
+static lam_status emit_merge(lam_lowering *lowering, const char *name, lam_merge_type type, lam_buffer out, lam_buffer a,
+                             lam_buffer b) {
+  lam_operation *operation = lam_emit(lowering, name, run_merge);
+  if (!operation) return LAM_OUT_OF_MEMORY;
+  operation->choice = (int)type;
+  size_t width = operation->columns = row_width(lam_output_shape(lowering));
+  lam_bind(lowering, 0, out, width);
+  lam_bind(lowering, 1, a, width);
+  lam_bind(lowering, 2, b, width);
   return LAM_OK;
 }
 
-static lam_status backward_add(const lam_layer *layer, lam_lowering *lowering) {
-  (void)layer;
+static lam_status emit_scale(lam_lowering *lowering, const char *name, float factor, lam_buffer out, lam_buffer in) {
+  lam_operation *operation = lam_emit(lowering, name, run_scale);
+  if (!operation) return LAM_OUT_OF_MEMORY;
+  operation->number = factor;
+  size_t width = operation->columns = row_width(lam_output_shape(lowering));
+  lam_bind(lowering, 0, out, width);
+  lam_bind(lowering, 1, in, width);
+  return LAM_OK;
+}
+
+static lam_status forward_merge(const lam_layer *layer, lam_lowering *lowering) {
+  lam_merge_type type = merge_of(layer);
+  lam_buffer y = lam_output_value(lowering);
+  lam_status status = LAM_OK;
+  for (size_t i = 1; i < lam_input_number(lowering) && !status; i++)
+    status = emit_merge(lowering, lam_merge_types[type].prefix, type, y, i == 1 ? lam_input_value(lowering, 0) : y,
+                        lam_input_value(lowering, i));
+  if (status || type != LAM_MERGE_AVERAGE) return status;
+  return emit_scale(lowering, "average", 1.0f / (float)lam_input_number(lowering), y, y);
+}
+
+/* dx_i = dy times a number. */
+static lam_status backward_linear(lam_lowering *lowering, lam_merge_type type, size_t input) {
+  lam_buffer dx = lam_input_gradient_value(lowering, input), dy = lam_output_gradient(lowering);
   size_t width = row_width(lam_output_shape(lowering));
+  if (type == LAM_MERGE_AVERAGE) return emit_scale(lowering, "input gradient", 1.0f / (float)lam_input_number(lowering), dx, dy);
+  if (type == LAM_MERGE_SUBTRACT && input == 1) return emit_scale(lowering, "input gradient", -1.0f, dx, dy);
+  return emit_copy(lowering, "input gradient", dx, width, 0, dy, width, 0, width, 1);
+}
+
+/* dx_i = dy times all other inputs. */
+static lam_status backward_multiply(lam_lowering *lowering, size_t input) {
+  lam_buffer dx = lam_input_gradient_value(lowering, input), from = lam_output_gradient(lowering);
+  lam_status status = LAM_OK;
+  for (size_t j = 0; j < lam_input_number(lowering) && !status; j++) {
+    if (j == input) continue;
+    status = emit_merge(lowering, "input gradient", LAM_MERGE_MULTIPLY, dx, from, lam_input_value(lowering, j));
+    from = dx;
+  }
+  return status;
+}
+
+/* dx_i = dy where input i is the result, and no input before it was. */
+static lam_status backward_choice(lam_lowering *lowering, size_t input) {
+  size_t width = row_width(lam_output_shape(lowering));
+  lam_buffer dx = LAM_NO_BUFFER;
+  if (lam_wants_input_gradient(lowering, input)) dx = lam_input_gradient_value(lowering, input);
+  lam_operation *operation = lam_emit(lowering, "input gradient", run_pass_equal);
+  if (!operation) return LAM_OUT_OF_MEMORY;
+  operation->columns = width;
+  lam_bind(lowering, 0, dx, width);
+  lam_bind(lowering, 1, lam_output_gradient(lowering), width);
+  lam_bind(lowering, 2, lam_input_value(lowering, input), width);
+  lam_bind(lowering, 3, lam_output_value(lowering), width);
+  return LAM_OK;
+}
+
+static lam_status backward_merge(const lam_layer *layer, lam_lowering *lowering) {
+  lam_merge_type type = merge_of(layer);
+  bool choice = type == LAM_MERGE_MAXIMUM || type == LAM_MERGE_MINIMUM;
   lam_status status = LAM_OK;
   for (size_t i = 0; i < lam_input_number(lowering) && !status; i++) {
-    if (!lam_wants_input_gradient(lowering, i)) continue;
-    lam_buffer dx = lam_input_gradient_value(lowering, i);
-    status = emit_copy(lowering, "input gradient", dx, width, 0, lam_output_gradient(lowering), width, 0, width, 1);
+    if (choice)
+      status = backward_choice(lowering, i);
+    else if (!lam_wants_input_gradient(lowering, i))
+      continue;
+    else
+      status = type == LAM_MERGE_MULTIPLY ? backward_multiply(lowering, i) : backward_linear(lowering, type, i);
   }
   return status;
 }
 
 static const lam_field no_fields[] = { { NULL, LAM_FIELD_FLOAT, 0, NULL } };
 
-const lam_layer_type lam_add_type = {
-  .name = "Add",
-  .prefix = "add",
-  .fields = no_fields,
-  .least_inputs = 2,
-  .most_inputs = SIZE_MAX,
-  .activation_offset = -1,
-  .shape = shape_add,
-  .forward = forward_add,
-  .backward = backward_add,
+#define MERGE(NAME, type, automatic, most)                                                                                       \
+  [LAM_MERGE_##NAME] = {                                                                                                         \
+    .name = type,                                                                                                                \
+    .prefix = automatic,                                                                                                         \
+    .fields = no_fields,                                                                                                         \
+    .least_inputs = 2,                                                                                                           \
+    .most_inputs = most,                                                                                                         \
+    .activation_offset = -1,                                                                                                     \
+    .shape = shape_merge,                                                                                                        \
+    .forward = forward_merge,                                                                                                    \
+    .backward = backward_merge,                                                                                                  \
+  }
+const lam_layer_type lam_merge_types[] = {
+  MERGE(ADD, "Add", "add", SIZE_MAX),
+  MERGE(SUBTRACT, "Subtract", "subtract", 2),
+  MERGE(MULTIPLY, "Multiply", "multiply", SIZE_MAX),
+  MERGE(AVERAGE, "Average", "average", SIZE_MAX),
+  MERGE(MAXIMUM, "Maximum", "maximum", SIZE_MAX),
+  MERGE(MINIMUM, "Minimum", "minimum", SIZE_MAX),
 };
+#undef MERGE
 
 lam_node lam_merge(lam_merge_type type, const lam_node *nodes, size_t count) {
   if (!nodes || count == 0) return (lam_node){ NULL, -1 };
-  if ((unsigned)type > LAM_MERGE_ADD) {
+  if ((size_t)type >= sizeof lam_merge_types / sizeof *lam_merge_types) {
     lam_graph *graph = nodes[0].graph;
     if (!graph) return (lam_node){ NULL, -1 };
     (void)lam_fail(graph->object.context, LAM_INVALID_ARGUMENT, "there is no lam_merge_type %d", (int)type);
     graph->failed = true;
     return (lam_node){ graph, -1 };
   }
-  return lam_graph_append(nodes[0].graph, &lam_add_type, NULL, nodes, count);
+  return lam_graph_append(nodes[0].graph, &lam_merge_types[type], NULL, nodes, count);
 }
 
 /* ---- Concatenate -------------------------------------------------------------------------------------------------- */

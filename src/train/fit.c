@@ -114,7 +114,10 @@ static lam_status run_step(lam_fit_state *fit, double *loss) {
   lam_trainer *trainer = fit->trainer;
   lam_position *position = &trainer->position;
   size_t first = position->step * fit->batch;
-  lam_step step = { .rows = fit->data->rows - first < fit->batch ? fit->data->rows - first : fit->batch, .training = true };
+  lam_step step = { .rows = fit->data->rows - first < fit->batch ? fit->data->rows - first : fit->batch,
+                    .training = true,
+                    .seed = trainer->seed,
+                    .number = position->steps };
   lam_trainer_run_rows(trainer, fit->data, fit->order + first, &step);
   *loss = lam_plan_loss(trainer->plan, &step);
   if (!isfinite(*loss)) {

@@ -53,8 +53,9 @@ lam_status lam_forward(lam_trainer *trainer, const lam_array *inputs, size_t inp
   if (!status) status = plan_loop(trainer, inputs[0].rows);
   if (status) return status;
   const lam_plan *plan = trainer->loop;
-  lam_step step = { .rows = inputs[0].rows, .training = true };
+  lam_step step = { .rows = inputs[0].rows, .training = true, .seed = trainer->seed, .number = trainer->position.steps };
   trainer->loop_rows = step.rows;
+  trainer->loop_number = step.number;
   lam_fp_mode mode = lam_fp_enter();
   lam_blas_enter(context);
   for (size_t i = 0; i < input_count; i++) {
@@ -83,7 +84,7 @@ lam_status lam_backward(lam_trainer *trainer, const float *const *output_gradien
     return lam_fail(context, LAM_INVALID_ARGUMENT, "the model has %zu outputs, %zu gradients were given", model->output_count,
                     output_count);
   const lam_plan *plan = trainer->loop;
-  lam_step step = { .rows = trainer->loop_rows, .training = true };
+  lam_step step = { .rows = trainer->loop_rows, .training = true, .seed = trainer->seed, .number = trainer->loop_number };
   trainer->loop_rows = 0; /* the backward pass overwrites what it no longer needs */
   for (size_t i = 0; i < output_count; i++) {
     size_t bytes = step.rows * model->nodes[model->outputs[i]].width * sizeof(float);

@@ -230,7 +230,8 @@ static const lam_reference_layer layers[] = {
   { &lam_dense_type, dense_forward, dense_spread },
   { &lam_flatten_type, copy_forward, copy_spread },
   { &lam_activation_type, copy_forward, copy_spread },
-  { &lam_add_type, add_forward, add_spread },
+  { &lam_merge_types[LAM_MERGE_ADD], add_forward, add_spread },
+  { &lam_reshape_type, copy_forward, copy_spread },
   { &lam_concatenate_type, concatenate_forward, concatenate_spread },
   { &lam_normalization_type, normalization_forward, normalization_spread },
 };

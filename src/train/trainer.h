@@ -52,10 +52,11 @@ struct lam_trainer {
   lam_epoch *history;
   size_t history_count, history_capacity;
   bool stopped;
-  lam_plan *plan;   /* of fit and evaluate; NULL until rows are known */
-  lam_plan *loop;   /* of a loop of one's own */
-  size_t loop_rows; /* of its last lam_forward, until lam_backward */
-  lam_plan *last;   /* whose backward pass ran last: its gradients are lam_gradient's */
+  lam_plan *plan;       /* of fit and evaluate; NULL until rows are known */
+  lam_plan *loop;       /* of a loop of one's own */
+  size_t loop_rows;     /* of its last lam_forward, until lam_backward */
+  uint64_t loop_number; /* and the number its noise was drawn by */
+  lam_plan *last;       /* whose backward pass ran last: its gradients are lam_gradient's */
 };
 
 /* Allocates the optimizer's state when the model has just been built. */

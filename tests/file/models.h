@@ -37,7 +37,14 @@ static inline lam_model *test_model_of_all_layers(lam_context *context) {
                                                   .input_dim = 15 });
   lam_node shared = lam_apply(flat, (lam_node[]){ lam_dense(vector, 15, NULL) }, 1);
   lam_node sum = lam_merge(LAM_MERGE_ADD, (lam_node[]){ flat, shared, vector }, 3);
-  lam_node both = lam_concatenate((lam_node[]){ lam_activate(sum, LAM_SIGMOID), vector }, 2);
+  lam_node shaped = lam_reshape(lam_reshape(sum, (lam_shape){ { 2, 0 }, 2 }), (lam_shape){ { 6 }, 1 });
+  lam_node noisy = lam_gaussian_noise(lam_dropout(lam_prelu(shaped, (lam_initializer){ LAM_CONSTANT, 0.2f }), 0.25f), 0.1f);
+  lam_node bent = lam_activate_with(lam_rescaling(noisy, 0.5f, LAM_ZERO), LAM_RELU,
+                                    &(lam_activation_options){ .negative_slope = 0.1f, .max_value = 2, .threshold = 0.05f });
+  for (lam_merge_type type = LAM_MERGE_SUBTRACT; type <= LAM_MERGE_MINIMUM; type++)
+    bent = lam_merge(type, (lam_node[]){ bent, vector }, 2);
+  bent = lam_activate(lam_activate(bent, LAM_GELU), LAM_SELU);
+  lam_node both = lam_concatenate((lam_node[]){ lam_activate(sum, LAM_SIGMOID), vector, bent }, 3);
   lam_node outputs[] = { lam_named(lam_dense(both, 4, &(lam_dense_options){ .activation = LAM_SOFTMAX }), "classes"),
                          lam_dense(both, 1, NULL) };
   lam_model *model = lam_model_create(outputs, 2);

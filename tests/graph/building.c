@@ -197,7 +197,7 @@ static void merging_and_concatenating_check_shapes(void **state) {
   assert_null(lam_model_create(&sum, 1));
   assert_says(
       &f, LAM_INVALID_SHAPE,
-      "add (Add) after dense (Dense) of shape (8), dense_1 (Dense) of shape (6): the shapes of what it adds must be the same");
+      "add (Add) after dense (Dense) of shape (8), dense_1 (Dense) of shape (6): the shapes of what it merges must be the same");
   f.graph = lam_graph_create(f.context);
   lam_node parts[] = { lam_input(f.graph, (lam_shape){ { 8, 2 }, 2 }), lam_input(f.graph, (lam_shape){ { 6, 3 }, 2 }) };
   lam_node joined = lam_concatenate(parts, 2);

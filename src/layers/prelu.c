@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * PReLU: relu whose slope below 0 is a weight for each element of a row.
+ */
+#include "kernels/array.h"
+#include "layers/layers.h"
+
+typedef struct lam_prelu_layer {
+  lam_initializer alpha;
+} lam_prelu_layer;
+
+static const lam_field fields[] = {
+  { "alpha_initializer", LAM_FIELD_ENUM, offsetof(lam_prelu_layer, alpha.type), lam_initializer_names },
+  { "alpha_initializer_value", LAM_FIELD_FLOAT, offsetof(lam_prelu_layer, alpha.value), NULL },
+  { NULL, LAM_FIELD_FLOAT, 0, NULL },
+};
+
+static lam_initializer alpha_of(const lam_layer *layer) { return ((const lam_prelu_layer *)layer->options)->alpha; }
+
+static lam_status check(lam_context *context, const lam_layer *layer) {
+  return lam_check_initializer(context, layer->name, alpha_of(layer));
+}
+
+static lam_status shape(const lam_layer *layer, lam_shaping *shaping) {
+  lam_initializer alpha = alpha_of(layer);
+  size_t width = shaping->inputs[0].size[shaping->inputs[0].rank - 1];
+  if (alpha.type == LAM_INITIALIZER_DEFAULT) alpha.type = LAM_ZEROS;
+  shaping->output = shaping->inputs[0];
+  return lam_declare_weight(shaping, "alpha", shaping->inputs[0], alpha, width, width);
+}
+
+/* Operands: y, x; weight: the slopes. */
+static void run_forward(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
+  (void)step;
+  size_t n = operation->columns, from = begin * n;
+  plan->kernels->prelu(operation->operand[0].data + from, n, operation->operand[1].data + from, n, operation->weight, end - begin,
+                       n);
+}
+
+/* Operands: dx, dy, x; weight: the slopes. */
+static void run_backward(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
+  (void)step;
+  size_t n = operation->columns, from = begin * n;
+  plan->kernels->prelu_backward(operation->operand[0].data + from, n, operation->operand[1].data + from, n,
+                                operation->operand[2].data + from, n, operation->weight, end - begin, n);
+}
+
+/* Operands: the gradient of the slopes, dy, x. */
+static void run_slopes(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
+  size_t n = operation->columns, from = begin * operation->unit, to = end * operation->unit < n ? end * operation->unit : n;
+  plan->kernels->prelu_slopes(operation->operand[0].data + from, operation->operand[1].data + from, n,
+                              operation->operand[2].data + from, n, step->rows, to - from);
+}
+
+static lam_status forward(const lam_layer *layer, lam_lowering *lowering) {
+  (void)layer;
+  lam_operation *operation = lam_emit(lowering, "prelu", run_forward);
+  if (!operation) return LAM_OUT_OF_MEMORY;
+  operation->weight = lam_weight_values(lowering, 0);
+  lam_bind(lowering, 0, lam_output_value(lowering), operation->columns);
+  lam_bind(lowering, 1, lam_input_value(lowering, 0), operation->columns);
+  return LAM_OK;
+}
+
+static lam_status backward(const lam_layer *layer, lam_lowering *lowering) {
+  (void)layer;
+  lam_buffer dy = lam_output_gradient(lowering), x = lam_input_value(lowering, 0);
+  lam_operation *operation = lam_emit(lowering, "weight gradient", run_slopes);
+  if (!operation) return LAM_OUT_OF_MEMORY;
+  size_t width = operation->columns;
+  lam_by_columns(lowering);
+  lam_bind_weight_gradient(lowering, 0, 0, width);
+  lam_bind(lowering, 1, dy, width);
+  lam_bind(lowering, 2, x, width);
+  if (!lam_wants_input_gradient(lowering, 0)) return LAM_OK;
+  lam_buffer dx = lam_input_gradient_value(lowering, 0);
+  operation = lam_emit(lowering, "input gradient", run_backward);
+  if (!operation) return LAM_OUT_OF_MEMORY;
+  operation->weight = lam_weight_values(lowering, 0);
+  lam_bind(lowering, 0, dx, width);
+  lam_bind(lowering, 1, dy, width);
+  lam_bind(lowering, 2, x, width);
+  return LAM_OK;
+}
+
+const lam_layer_type lam_prelu_type = {
+  .name = "PReLU",
+  .prefix = "p_re_lu",
+  .options_size = sizeof(lam_prelu_layer),
+  .fields = fields,
+  .least_inputs = 1,
+  .most_inputs = 1,
+  .activation_offset = -1,
+  .check = check,
+  .shape = shape,
+  .forward = forward,
+  .backward = backward,
+};
+
+lam_node lam_prelu(lam_node x, lam_initializer alpha) {
+  return lam_graph_append_one(x, &lam_prelu_type, &(lam_prelu_layer){ alpha });
+}
