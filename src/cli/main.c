@@ -68,8 +68,8 @@ const cli_command cli_commands[] = {
     "Lists the BLAS libraries that are found, what they say they are, and how fast each is at one product; each is loaded, "
     "vetted\n"
     "and timed in a process of its own. LAMINA_GEMM_PATH adds libraries and folders of libraries, separated by colons.",
-    "  lamina gemm\n"
-    "  LAMINA_GEMM_PATH=$HOME/lib/libopenblas.so lamina gemm --json\n"
+    "  lamina gemm --json gemm.json\n"
+    "  LAMINA_GEMM_PATH=$HOME/lib/libopenblas.so lamina gemm\n"
     "  lamina gemm --vet native\n",
     run_gemm },
   { NULL, 0, NULL, NULL, NULL, NULL, NULL },
