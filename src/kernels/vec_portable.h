@@ -63,8 +63,13 @@ LAM_INLINE lam_vec vec_sub(lam_vec a, lam_vec b) { LAM_EACH(lam_vec, f, a.f[i] -
 LAM_INLINE lam_vec vec_mul(lam_vec a, lam_vec b) { LAM_EACH(lam_vec, f, a.f[i] * b.f[i]); }
 LAM_INLINE lam_vec vec_div(lam_vec a, lam_vec b) { LAM_EACH(lam_vec, f, a.f[i] / b.f[i]); }
 LAM_INLINE lam_vec vec_sqrt(lam_vec a) { LAM_EACH(lam_vec, f, sqrtf(a.f[i])); }
-LAM_INLINE lam_vec vec_fma(lam_vec a, lam_vec b, lam_vec c) { LAM_EACH(lam_vec, f, lam_fma_lane(a.f[i], b.f[i], c.f[i])); }
-LAM_INLINE lam_vec vec_fnma(lam_vec a, lam_vec b, lam_vec c) { LAM_EACH(lam_vec, f, lam_fma_lane(-a.f[i], b.f[i], c.f[i])); }
+/* Called and not inlined: 16 of them unrolled in every step of a polynomial cost minutes of compiling. */
+static __attribute__((noinline, unused)) lam_vec vec_fma(lam_vec a, lam_vec b, lam_vec c) {
+  LAM_EACH(lam_vec, f, lam_fma_lane(a.f[i], b.f[i], c.f[i]));
+}
+static __attribute__((noinline, unused)) lam_vec vec_fnma(lam_vec a, lam_vec b, lam_vec c) {
+  LAM_EACH(lam_vec, f, lam_fma_lane(-a.f[i], b.f[i], c.f[i]));
+}
 LAM_INLINE lam_vec vec_max(lam_vec a, lam_vec b) { LAM_EACH(lam_vec, f, a.f[i] > b.f[i] ? a.f[i] : b.f[i]); }
 LAM_INLINE lam_vec vec_min(lam_vec a, lam_vec b) { LAM_EACH(lam_vec, f, a.f[i] < b.f[i] ? a.f[i] : b.f[i]); }
 
