@@ -22,7 +22,7 @@ FASHION = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankl
 DIGITS = "zero,one,two,three,four,five,six,seven,eight,nine"
 NETWORKS = {
     "fashion-mnist": ("Fashion-MNIST", FASHION, "--layers 256:relu,15:softmax --epochs 5"),
-    "digits": ("digits", DIGITS, "--layers 25:relu,15:relu,10:softmax --epochs 30"),
+    "digits": ("digits", DIGITS, "--layers 25:relu,15:relu,10:softmax --epochs 30 --validation-split 0.1"),
 }
 
 
@@ -33,7 +33,7 @@ def commands(data, folder):
     return [
         ("Data", ["data", "--data", f"{data}/test", "--draw", "2"]),
         ("Training", ["train", "--data", data, *network.split(), "--loss", "sparse_categorical_crossentropy", "--optimizer", "adam",
-                      "--batch", "32", "--validation-split", "0.1", "--plot", f"{folder}/curve.svg", "--save", model]),
+                      "--batch", "32", "--plot", f"{folder}/curve.svg", "--save", model]),
         ("Evaluation", ["evaluate", "--model", model, "--data", data, "--plot-mistakes", f"{folder}/mistakes.svg", "--class-names",
                         names, "--json", f"{folder}/evaluate.json"]),
         ("Network", ["summary", "--model", model, "--plot-weights", f"{folder}/weights.svg"]),
