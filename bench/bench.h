@@ -9,10 +9,9 @@
 
 #include "bench/report.h"
 #include "bench/rounds.h"
+#include "cli/message.h"
 #include "layers/layers.h"
 #include <lamina.h>
-
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
 
 /* Which commands take an option. */
 enum { TRAIN = 1 << 0, INFER = 1 << 1, GEMM = 1 << 2, KERNELS = 1 << 3, LIMIT = 1 << 4, ALL = (1 << 5) - 1 };
@@ -60,12 +59,8 @@ bool chosen(const words *list, const char *word);
 /* The command line that measures one thing again: what is common to all results, to be appended to. */
 void common_options(char *text, size_t size, const char *command, const settings *options);
 
-/* ---- message.c: sentences on stderr, and what Ctrl-C does ---- */
+/* ---- progress.c ---- */
 
-int wrong_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
-int failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
-int unknown_name(const char *what, const char *name, lam_names names);
-int library_failed(const lam_context *context);
 /* A line of progress on stderr, where that is a terminal and --quiet was not given; NULL removes it. */
 void progress(const settings *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -76,6 +71,10 @@ lam_context *open_context(const settings *options, const char *gemm);
 /* The backends that --gemm names, all of the process where it names none; into `names`, which has MOST_WORDS. The reference is
  * their first, or --reference. */
 int choose_backends(lam_context *context, const settings *options, const char **names, size_t *count, size_t *reference);
+/* Measures each of --batch with the chosen backends, one after the other, until one fails or Ctrl-C. */
+typedef int measure_batch(const settings *options, report *to, const char *const *names, size_t count, size_t reference,
+                          size_t batch);
+int each_batch(const settings *options, report *to, measure_batch *measure);
 /* relu layers of the widths of --net, the last one softmax. */
 lam_model *build_network(lam_context *context, const sizes *net);
 void network_text(char text[128], const sizes *net);

@@ -53,6 +53,19 @@ const char *core_warning(const char *core) {
   return "its kernels are older than this CPU, which has AVX-512; OPENBLAS_CORETYPE=SkylakeX with --as-is mends that";
 }
 
+int each_batch(const settings *options, report *to, measure_batch *measure) {
+  const char *names[MOST_WORDS];
+  size_t count, reference;
+  lam_context *context = open_context(options, NULL);
+  if (!context) return EXIT_USAGE;
+  int code = choose_backends(context, options, names, &count, &reference);
+  to->peak = code ? 0 : peak_gflops(lam_kernels()->isa);
+  for (size_t i = 0; i < options->batch.count && !code && !interrupted(); i++)
+    code = measure(options, to, names, count, reference, options->batch.item[i]);
+  lam_context_destroy(context);
+  return code;
+}
+
 /* ---- networks ------------------------------------------------------------------------------------------------------ */
 
 lam_model *build_network(lam_context *context, const sizes *net) {

@@ -103,15 +103,4 @@ static int train_one_batch(const settings *options, report *to, const char *cons
   return code;
 }
 
-int run_train(const settings *options, report *to) {
-  const char *names[MOST_WORDS];
-  size_t count, reference;
-  lam_context *context = open_context(options, NULL);
-  if (!context) return EXIT_USAGE;
-  int code = choose_backends(context, options, names, &count, &reference);
-  to->peak = code ? 0 : peak_gflops(lam_kernels()->isa);
-  for (size_t i = 0; i < options->batch.count && !code && !interrupted(); i++)
-    code = train_one_batch(options, to, names, count, reference, options->batch.item[i]);
-  lam_context_destroy(context);
-  return code;
-}
+int run_train(const settings *options, report *to) { return each_batch(options, to, train_one_batch); }

@@ -7,12 +7,9 @@
 #ifndef LAM_CLI_CLI_H
 #define LAM_CLI_CLI_H
 
-#include "base/names.h"
+#include "cli/message.h"
 #include <lamina.h>
 #include <stdio.h>
-
-/* Exit codes, documented by --help. A run ended by a signal gives 128 and the signal's number: 130 for Ctrl-C. */
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
 
 /* Which commands take an option. */
 enum {
@@ -77,7 +74,7 @@ typedef struct settings {
   const char *data, *data_dir, *only, *model, *layers, *gemm, *resume, *input, *config, *target, *delimiter, *vet;
   const char *save, *json, *output; /* json: "-" is standard output */
   const char *plot, *plot_mistakes, *plot_weights, *class_names;
-  lam_loss loss;                    /* LAM_NO_LOSS: not given */
+  lam_loss loss; /* LAM_NO_LOSS: not given */
   lam_optimizer_type optimizer;
   text_list optimizer_options;
   float learning_rate; /* 0: the optimizer's own */
@@ -129,17 +126,6 @@ extern const char exit_status_text[];
 const cli_command *find_command(const char *name);
 
 /* ---- message.c: sentences on stderr ---- */
-
-/* Print "lamina: " and a sentence, and return the exit code: of a wrong command line, or of a failure. */
-int wrong_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
-int failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Sentences begin with the place of a line in a file from now on, "run.ini:3: "; NULL: no longer. */
-void speak_of(const char *file, size_t line);
-/* There is no such name; the nearest ones are. `what` is "command". */
-int unknown_name(const char *what, const char *name, lam_names names);
-/* The library's last failure. */
-int library_failed(const lam_context *context);
 
 /* ---- network.c: a context, a network and its training from the options ---- */
 

@@ -2,7 +2,11 @@
  *
  * One sentence on stderr for everything that goes wrong.
  */
-#include "cli/cli.h"
+#include "cli/message.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 static const char *place_file;
 static size_t place_line;
@@ -14,7 +18,7 @@ void speak_of(const char *file, size_t line) {
 
 static void say(const char *format, va_list arguments) {
   fflush(stdout);
-  fputs("lamina: ", stderr);
+  fprintf(stderr, "%s: ", program_invocation_short_name);
   if (place_file) fprintf(stderr, "%s:%zu: ", place_file, place_line);
   vfprintf(stderr, format, arguments);
   fputc('\n', stderr);
