@@ -2,7 +2,8 @@
  *
  * lamina.h: dense neural networks on the CPU. Include this one header.
  *
- * Each room can be read alone, in this order: base (errors, context), kernels, gemm, graph (layers), model, data, train, file.
+ * Each room can be read alone, in this order: base (errors, context), kernels, gemm, graph (layers), model, data, loss, optimizer,
+ * train, file.
  */
 #ifndef LAMINA_H
 #define LAMINA_H
@@ -13,7 +14,9 @@
 #include <lamina/gemm.h>
 #include <lamina/graph.h>
 #include <lamina/kernels.h>
+#include <lamina/loss.h>
 #include <lamina/model.h>
+#include <lamina/optimizer.h>
 #include <lamina/train.h>
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * lamina/train.h: training: losses, optimizers, fit, evaluate, predict, and the parts of a loop of one's own.
+ * lamina/train.h: training: fit, evaluate, predict, and the parts of a loop of one's own.
  */
 #ifndef LAMINA_TRAIN_H
 #define LAMINA_TRAIN_H
 
+#include <lamina/loss.h>
 #include <lamina/model.h>
+#include <lamina/optimizer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -13,56 +15,7 @@ extern "C" {
 
 typedef struct lam_trainer lam_trainer;
 
-/* ---- losses and optimizers --------------------------------------------------------------------------------------- */
-
-/* X(NAME, name). The loss of a batch is the mean over its rows of
- *   sparse_categorical_crossentropy  -log p[label]                    integer labels
- *   categorical_crossentropy         -sum_j t_j log p_j               dense targets as wide as the output
- *   binary_crossentropy              -mean_j (t log p + (1-t) log(1-p))
- *   mean_squared_error               mean_j (y_j - t_j)^2
- *   sum_of_squares                   1/2 sum_j (y_j - t_j)^2; its gradient is (y - t)/rows of the batch
- * Cross-entropies take probabilities, or logits with from_logits. A softmax or sigmoid layer right before its cross-entropy is
- * computed together with it, from the logits, with the gradient (p - t)/batch and no clipping, as Keras on TensorFlow does;
- * otherwise probabilities are clipped to [1e-7, 1 - 1e-7]. */
-#define LAM_LOSS_LIST(X)                                                                                                         \
-  X(NO_LOSS, none)                                                                                                               \
-  X(SPARSE_CATEGORICAL_CROSSENTROPY, sparse_categorical_crossentropy)                                                            \
-  X(CATEGORICAL_CROSSENTROPY, categorical_crossentropy)                                                                          \
-  X(BINARY_CROSSENTROPY, binary_crossentropy)                                                                                    \
-  X(MEAN_SQUARED_ERROR, mean_squared_error)                                                                                      \
-  X(SUM_OF_SQUARES, sum_of_squares)
-
-typedef enum lam_loss {
-#define LAM_X(NAME, name) LAM_##NAME,
-  LAM_LOSS_LIST(LAM_X)
-#undef LAM_X
-} lam_loss;
-
-/* X(NAME, name). Formulas stand in lamina/kernels.h. */
-#define LAM_OPTIMIZER_LIST(X)                                                                                                    \
-  X(RMSPROP, rmsprop)                                                                                                            \
-  X(SGD, sgd)                                                                                                                    \
-  X(ADAM, adam)
-
-typedef enum lam_optimizer_type {
-#define LAM_X(NAME, name) LAM_##NAME,
-  LAM_OPTIMIZER_LIST(LAM_X)
-#undef LAM_X
-} lam_optimizer_type;
-
-/* An optimizer and its numbers; those it does not have are ignored. Defaults are Keras 3's. */
-typedef struct lam_optimizer_options {
-  lam_optimizer_type type; /* rmsprop, as Keras's compile */
-  float learning_rate;     /* 0.001; sgd 0.01 */
-  float momentum;          /* sgd: 0 */
-  bool nesterov;           /* sgd */
-  float rho;               /* rmsprop: 0.9 */
-  float beta_1;            /* adam: 0.9 */
-  float beta_2;            /* adam: 0.999 */
-  float epsilon;           /* 1e-7 */
-  bool epsilon_outside;    /* rmsprop: epsilon added to the root (Keras 2, PyTorch) and not inside it (Keras 3) */
-  uint64_t reserved[16];
-} lam_optimizer_options;
+/* ---- trainers --------------------------------------------------------------------------------------------------- */
 
 typedef struct lam_trainer_options {
   lam_loss loss; /* of each output; the total is their sum. none: only a loop of one's own (below) */
