@@ -39,6 +39,10 @@ LAM_API lam_node lam_last(lam_graph *graph);
  * name is 1 to 63 of letters, digits, '_', '-', '.' and new in its graph (LAM_INVALID_ARGUMENT). Since 0.1. */
 LAM_API lam_node lam_named(lam_node node, const char *name);
 
+/* Freezes the layer that made this node, or with true undoes that, and returns the node: Keras's Dense(trainable=False). What
+ * a frozen layer is: lam_model_set_trainable in lamina/model.h. Since 0.1. */
+LAM_API lam_node lam_trainable(lam_node node, bool trainable);
+
 /* Applies the layer that made `layer` to other nodes: one layer, its weights shared, its gradients summed. Since 0.1. */
 LAM_API lam_node lam_apply(lam_node layer, const lam_node *inputs, size_t count);
 
@@ -78,6 +82,39 @@ typedef struct lam_initializer {
   float value; /* 0: the type's default above; LAM_ZERO: 0 */
 } lam_initializer;
 
+/* What a weight, or what a layer gives, costs: l1 times the sum of |w|, plus l2 times the sum of w^2. Each factor is at least 0; 0
+ * is none. (Keras's L1() and L2() without a number have 0.01.) The penalties are part of the loss that fit, evaluate and callbacks
+ * tell; their gradients, l1 sign(w) + 2 l2 w with sign(0) = 0, are added to those of the data, before anything else is done with
+ * these. A weight's penalty counts once however often its layer is applied, and not while the layer is frozen. Sums are taken in
+ * double: element i goes to chain i mod 16, then chain j + 8 is added to chain j, j + 4, j + 2, j + 1; whatever the threads. */
+typedef struct lam_regularizer {
+  float l1, l2;
+} lam_regularizer;
+
+/* What is done to a weight after each update: X(NAME, name). Norms are Euclidean, along an axis, in double; e is 1e-7:
+ *   max_norm      w min(norm, max_value) / (e + norm); max_value 2 where none is given
+ *   non_neg       max(w, 0)
+ *   unit_norm     w / (e + norm)
+ *   min_max_norm  w (rate clip(norm, min_value, max_value) + (1 - rate) norm) / (e + norm); max_value 1, rate 1, min_value 0 */
+#define LAM_CONSTRAINT_LIST(X)                                                                                                   \
+  X(NO_CONSTRAINT, none)                                                                                                         \
+  X(MAX_NORM, max_norm)                                                                                                          \
+  X(NON_NEG, non_neg)                                                                                                            \
+  X(UNIT_NORM, unit_norm)                                                                                                        \
+  X(MIN_MAX_NORM, min_max_norm)
+
+typedef enum lam_constraint_type {
+#define LAM_X(NAME, name) LAM_##NAME,
+  LAM_CONSTRAINT_LIST(LAM_X)
+#undef LAM_X
+} lam_constraint_type;
+
+typedef struct lam_constraint {
+  lam_constraint_type type;
+  float max_value, min_value, rate; /* 0: as above; LAM_ZERO: 0. At least 0 and finite, rate at most 1 */
+  size_t axis;                      /* along which norms are taken; 0, the inputs of a unit, is Keras's default */
+} lam_constraint;
+
 /* Where rows come in. Rank 0: the shape is not known yet; it is then taken from the data, or from the first layer's input_dim.
  * Errors: LAM_INVALID_SHAPE for a size of 0, a rank above LAM_MAX_RANK, or more than 2^31 - 1 elements. Since 0.1. */
 LAM_API lam_node lam_input(lam_graph *graph, lam_shape shape);
@@ -88,6 +125,9 @@ typedef struct lam_dense_options {
   size_t input_dim;                   /* not 0: the width that must come in */
   lam_initializer kernel_initializer; /* default: glorot_uniform */
   lam_initializer bias_initializer;   /* default: zeros */
+  lam_regularizer kernel_regularizer, bias_regularizer;
+  lam_regularizer activity_regularizer; /* of the output, divided by the rows of the batch as Keras does */
+  lam_constraint kernel_constraint, bias_constraint;
   uint64_t reserved[12];
 } lam_dense_options;
 
@@ -135,6 +175,10 @@ LAM_API lam_node lam_rescaling(lam_node x, float scale, float offset);
  * change anything. Since 0.1. */
 LAM_API lam_node lam_dropout(lam_node x, float rate);
 LAM_API lam_node lam_gaussian_noise(lam_node x, float stddev);
+
+/* Keras's ActivityRegularization: passes its input on and adds its penalty, divided by the rows of the batch, to the loss; at each
+ * of its applications. Costs nothing at inference. Since 0.1. */
+LAM_API lam_node lam_activity_regularization(lam_node x, lam_regularizer regularizer);
 
 /* How several nodes of one shape become one: X(NAME, name). */
 #define LAM_MERGE_LIST(X)                                                                                                        \

@@ -57,12 +57,24 @@ typedef struct lam_layer_info {
   lam_shape output;  /* rank 0: not built */
   size_t parameters; /* numbers in its weights; 0 for a repeated application, whose weights were counted before */
   size_t inputs;     /* nodes it is connected to; their places in this list: lam_model_layer_input */
-  size_t fixed;      /* of its parameters, those that no optimizer changes */
+  size_t fixed;      /* of its parameters, those that no optimizer changes: all where the layer is frozen */
+  bool frozen;       /* lam_model_set_trainable */
 } lam_layer_info;
 
 LAM_API size_t lam_model_layer_count(const lam_model *model);
 LAM_API lam_status lam_model_layer(const lam_model *model, size_t layer, lam_layer_info *info);
 LAM_API size_t lam_model_layer_input(const lam_model *model, size_t layer, size_t input);
+
+/* The place in that list of a layer by its name, the first where it is applied several times; SIZE_MAX with LAM_UNKNOWN_NAME, the
+ * nearest names in the sentence, where there is none. Since 0.1. */
+LAM_API size_t lam_model_find_layer(const lam_model *model, const char *name);
+
+/* Freezes a layer, or with `trainable` true undoes that, as Keras's layer.trainable: its weights are not changed and no gradients
+ * are computed for them, nor for what lies below them and is not trained either; their penalties do not count and their
+ * constraints are not applied. It acts on trainers made from then on (Keras: after the next compile), and is saved with the
+ * model. `name` may be that of an applied model (lam_apply_model): all its layers; NULL: all layers. Errors: LAM_UNKNOWN_NAME.
+ * Since 0.1. */
+LAM_API lam_status lam_model_set_trainable(lam_model *model, const char *name, bool trainable);
 
 /* One weight tensor. `data` may be read while no training step runs; it lives as long as the model. */
 typedef struct lam_parameter {
@@ -70,7 +82,8 @@ typedef struct lam_parameter {
   lam_shape shape;
   size_t count;
   const float *data;
-  bool fixed; /* no optimizer changes it: mean and variance of a normalization */
+  bool fixed;  /* no optimizer changes it: mean and variance of a normalization */
+  bool frozen; /* its layer is frozen */
 } lam_parameter;
 
 LAM_API size_t lam_model_parameter_count(const lam_model *model);
@@ -78,6 +91,50 @@ LAM_API lam_status lam_model_parameter(const lam_model *model, size_t index, lam
 /* Replaces the values of the weight with this name; `count` must be its own. Not while a session of this model runs.
  * Errors: LAM_UNKNOWN_NAME, LAM_INVALID_SHAPE. Since 0.1. */
 LAM_API lam_status lam_model_set_parameter(lam_model *model, const char *name, const float *values, size_t count);
+
+/* The weights of layer `layer`: `*count` of them from `*first` on, as lam_model_parameter counts; a repeated application has those
+ * of the first. Since 0.1. */
+LAM_API lam_status lam_model_layer_parameters(const lam_model *model, size_t layer, size_t *first, size_t *count);
+
+/* All weights as one block: tensor by tensor in the order of lam_model_parameter, without gaps. `count` must be their number of
+ * floats, lam_model_weight_count (0 while the model is not built). Setting them: not while a session of this model runs. Errors:
+ * LAM_INVALID_SHAPE. Since 0.1. */
+LAM_API size_t lam_model_weight_count(const lam_model *model);
+LAM_API lam_status lam_model_get_weights(const lam_model *model, float *values, size_t count);
+LAM_API lam_status lam_model_set_weights(lam_model *model, const float *values, size_t count);
+
+/* Copies weights from another model: tensor for tensor in their order, whatever their layers' names; all must agree in shape, or
+ * nothing is copied. A part is the name under which a model was applied (lam_apply_model): then only the weights of the layers
+ * that came with it; NULL: all. So, once `whole`, to which `encoder` was applied as "encoder", has been trained,
+ *   lam_model_copy_weights(encoder, NULL, whole, "encoder")
+ * takes back what it has learned. The models may be of different contexts. Errors: LAM_INVALID_SHAPE with both names,
+ * LAM_UNKNOWN_NAME for a part. Since 0.1. */
+LAM_API lam_status lam_model_copy_weights(lam_model *to, const char *to_part, const lam_model *from, const char *from_part);
+
+typedef struct lam_clone_options {
+  bool weights;  /* the same weights; otherwise new ones are drawn, as Keras's clone_model */
+  uint64_t seed; /* from this seed; 0: the context's, which gives the weights that the model began with */
+  uint64_t reserved[4];
+} lam_clone_options;
+
+/* A new model of the same architecture, built where `model` is, with the same frozen layers, input scaling, class names and
+ * training options. `options` may be NULL. Since 0.1. */
+LAM_API lam_model *lam_model_clone(const lam_model *model, const lam_clone_options *options);
+
+/* ---- a model as a layer ------------------------------------------------------------------------------------------ */
+
+/* Applies a built model to nodes, one for each of its inputs, in the graph of these nodes, and returns the node of its first
+ * output; outputs[i], if `outputs` is not NULL, gets that of output i. The model's layers become layers of the graph, named
+ * NAME.LAYER: they are listed, saved and frozen like others, and lam_model_set_trainable(model, NAME, ...) takes all of them. NULL
+ * as a name is "model", "model_1", ...
+ * Weights are copied and not shared with `model`: a model made from the graph starts with those that `model` has at this moment,
+ * and the two learn apart (lam_model_copy_weights brings them back together). Within the graph they are shared: applying the
+ * same model there again applies the same layers, its name being NULL or the same. Each model made from the graph has weights of
+ * its own.
+ * Errors: LAM_INVALID_SHAPE for a model that is not built, and, from lam_model_create, where rows of another width come in;
+ * LAM_INVALID_ARGUMENT for another number of nodes or a name that is taken or too long. Since 0.1. */
+LAM_API lam_node lam_apply_model(const lam_model *model, const char *name, const lam_node *nodes, size_t count,
+                                 lam_node *outputs);
 
 /* How elements of input arrays without a scale of their own become numbers: scale * element + offset. Recorded by the first fit
  * from its dataset, saved with the model; scale 0: none recorded. Since 0.1. */

@@ -28,6 +28,8 @@ struct lam_context {
   const struct lam_gemm *gemm;
   struct lam_pool *pool; /* NULL with one thread */
   uint64_t seed;
+  uint64_t models; /* how many have been made: each has a number of its own */
+  struct lam_custom_type *customs; /* the layer types that were registered (src/layers), newest first */
   unsigned threads;
   bool keep_blas_threads;
   bool unusable; /* born with an error: every creator fails and the sentence stays */

@@ -33,6 +33,7 @@ typedef struct lam_field {
   lam_field_kind kind;
   size_t offset;
   lam_names names;
+  bool optional; /* left out of files where it is zero */
 } lam_field;
 
 /* Reads `text` into the field named `name` of `options`: how the command line sets one. Sentences name the field and what it

@@ -12,10 +12,23 @@ static void put_shape(lam_json_writer *w, const lam_shape *shape) {
   lam_json_close(w, ']');
 }
 
+static bool is_zero(lam_field_kind kind, const void *place) {
+  switch (kind) {
+  case LAM_FIELD_FLOAT: return *(const float *)place == 0;
+  case LAM_FIELD_SIZE: return *(const size_t *)place == 0;
+  case LAM_FIELD_SEED: return *(const uint64_t *)place == 0;
+  case LAM_FIELD_FLAG: return !*(const bool *)place;
+  case LAM_FIELD_SHAPE: return ((const lam_shape *)place)->rank == 0;
+  case LAM_FIELD_ENUM: return *(const int *)place == 0;
+  }
+  return false;
+}
+
 void lam_json_put_fields(lam_json_writer *w, const lam_field *fields, const void *options) {
   lam_json_open(w, '{');
   for (; fields->name; ++fields) {
     const void *place = (const char *)options + fields->offset;
+    if (fields->optional && is_zero(fields->kind, place)) continue;
     lam_json_key(w, fields->name);
     switch (fields->kind) {
     case LAM_FIELD_FLOAT: lam_json_put_float(w, *(const float *)place); break;

@@ -94,7 +94,11 @@ static lam_node make_layer(const graph_reader *r, const lam_json *item, size_t i
   if (!lam_json_get_fields(context, what, lam_json_member(item, "options"), type->fields, options))
     node = lam_graph_append_named(r->graph, type, name->text, options, r->inputs, input_count);
   lam_release(context, options, type->options_size);
-  return node;
+  bool trainable = true;
+  const lam_json *said = lam_json_member(item, "trainable");
+  if (said && !lam_json_flag(said, &trainable))
+    return lam_fail(context, LAM_FORMAT, "%s: trainable is neither true nor false", what), failed;
+  return lam_trainable(node, trainable);
 }
 
 static lam_status read_node(graph_reader *r, const lam_json *item, size_t index) {

@@ -9,7 +9,7 @@
 
 /* ---- JSON -------------------------------------------------------------------------------------------------------- */
 
-static void put_layer(lam_json_writer *w, const lam_layer *layer, lam_shape input_shape) {
+static void put_layer(lam_json_writer *w, const lam_layer *layer, lam_shape input_shape, bool frozen) {
   lam_json_open(w, '{');
   lam_json_key(w, "name");
   lam_json_put_text(w, layer->name);
@@ -19,14 +19,22 @@ static void put_layer(lam_json_writer *w, const lam_layer *layer, lam_shape inpu
   // An input's shape may have come from the data.
   const lam_input_options input = { input_shape };
   lam_json_put_fields(w, layer->type->fields, layer->type == &lam_input_type ? (const void *)&input : layer->options);
+  if (frozen) {
+    lam_json_key(w, "trainable");
+    lam_json_put_flag(w, false);
+  }
   lam_json_close(w, '}');
 }
 
-static void put_layers(lam_json_writer *w, const lam_model *model) {
+/* A checkpoint's layers are frozen as its trainer has them. */
+static void put_layers(lam_json_writer *w, const lam_model *model, const lam_trainer *trainer) {
   lam_json_key(w, "layers");
   lam_json_open(w, '[');
   for (size_t i = 0; i < model->node_count; ++i)
-    if (model->nodes[i].first_use) put_layer(w, model->nodes[i].layer, model->nodes[i].shape);
+    if (model->nodes[i].first_use) {
+      const lam_model_node *node = &model->nodes[i];
+      put_layer(w, node->layer, node->shape, trainer ? trainer->frozen[i] : node->layer->frozen);
+    }
   lam_json_close(w, ']');
 }
 
@@ -92,7 +100,7 @@ static void put_all(lam_json_writer *w, const lam_model *model, const lam_traine
   lam_json_open(w, '{');
   lam_json_key(w, "version");
   lam_json_put_integer(w, LAM_FILE_VERSION);
-  put_layers(w, model);
+  put_layers(w, model, trainer);
   put_nodes(w, model);
   put_scaling(w, model);
   if (model->class_count) put_class_names(w, model);

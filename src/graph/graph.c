@@ -9,6 +9,27 @@
 #include <stdio.h>
 #include <string.h>
 
+void lam_layer_release(lam_context *context, lam_layer *layer) {
+  if (!layer) return;
+  lam_release(context, layer->initial, layer->initial_count * sizeof *layer->initial);
+  lam_release(context, layer, sizeof *layer + layer->type->options_size);
+}
+
+lam_layer *lam_layer_copy(lam_context *context, const lam_layer *layer) {
+  size_t size = sizeof *layer + layer->type->options_size, bytes = layer->initial_count * sizeof *layer->initial;
+  lam_layer *copy = lam_allocate(context, size);
+  if (!copy) return NULL;
+  memcpy(copy, layer, size);
+  copy->initial = bytes ? lam_allocate(context, bytes) : NULL;
+  if (bytes && !copy->initial) return lam_release(context, copy, size), NULL;
+  if (bytes) memcpy(copy->initial, layer->initial, bytes);
+  return copy;
+}
+
+lam_regularizer lam_layer_activity(const lam_layer *layer) {
+  return layer->type->activity ? layer->type->activity(layer) : (lam_regularizer){ 0 };
+}
+
 static void graph_release(lam_object *object) {
   lam_graph *graph = (lam_graph *)object;
   lam_context *context = object->context;
@@ -20,7 +41,7 @@ static void graph_release(lam_object *object) {
   }
   for (size_t i = 0; i < graph->node_count; i++) {
     lam_layer *layer = graph->nodes[i].layer;
-    if (layer) lam_release(context, layer, sizeof *layer + layer->type->options_size);
+    lam_layer_release(context, layer);
   }
   lam_release(context, graph->nodes, graph->node_capacity * sizeof *graph->nodes);
   lam_release(context, graph->edges, graph->edge_capacity * sizeof *graph->edges);
@@ -125,6 +146,12 @@ lam_node lam_last(lam_graph *graph) {
 lam_node lam_named(lam_node node, const char *name) {
   if (!lam_node_ok(node)) return failed_node(node.graph);
   return lam_layer_rename(node.graph, node.graph->nodes[node.index].layer, name) ? failed_node(node.graph) : node;
+}
+
+lam_node lam_trainable(lam_node node, bool trainable) {
+  if (!lam_node_ok(node)) return failed_node(node.graph);
+  node.graph->nodes[node.index].layer->frozen = !trainable;
+  return node;
 }
 
 lam_node lam_apply(lam_node layer, const lam_node *inputs, size_t count) {

@@ -20,6 +20,11 @@ enum { LAM_NAME_SIZE = 64 };
 typedef struct lam_layer {
   const lam_layer_type *type;
   char name[LAM_NAME_SIZE];
+  bool frozen;
+  float *initial; /* its weights one behind the other, where they are not drawn: it came with a model that was applied; NULL */
+  size_t initial_count;
+  uint64_t origin; /* the number of that model, 0 for a layer of one's own, and the place of the layer there */
+  size_t origin_node;
   _Alignas(16) unsigned char options[]; /* type->options_size bytes */
 } lam_layer;
 
@@ -32,6 +37,7 @@ struct lam_layer_type {
   int activation_offset; /* of a lam_activation in the options that the plan may take out or put in; -1: none */
   size_t (*input_dim)(const lam_layer *layer);          /* the width that must come in, where the options say one; may be NULL */
   void (*parameters)(const lam_layer *layer, float *p); /* writes that activation's parameters; NULL: the usual ones */
+  lam_regularizer (*activity)(const lam_layer *layer);  /* what its output costs; NULL: nothing */
   bool takes_activation;                                /* a following activation may be computed together with this layer */
   lam_status (*check)(lam_context *context, const lam_layer *layer);      /* the options, when the node is made; may be NULL */
   lam_status (*shape)(const lam_layer *layer, lam_shaping *shaping);      /* the output's shape and the weights */
@@ -69,6 +75,14 @@ lam_node lam_graph_append_one(lam_node input, const lam_layer_type *type, const 
 /* Renames a layer; the name is checked. */
 lam_status lam_layer_rename(lam_graph *graph, lam_layer *layer, const char *name);
 
+/* Frees a layer of a graph or a model. */
+void lam_layer_release(lam_context *context, lam_layer *layer);
+/* A copy with all that belongs to it, or NULL. */
+lam_layer *lam_layer_copy(lam_context *context, const lam_layer *layer);
+/* What its output costs. */
+lam_regularizer lam_layer_activity(const lam_layer *layer);
+static inline bool lam_regularizes(lam_regularizer regularizer) { return regularizer.l1 > 0.0f || regularizer.l2 > 0.0f; }
+
 /* True where the node is one that was made. */
 static inline bool lam_node_ok(lam_node node) { return node.graph && node.index >= 0; }
 
@@ -91,6 +105,9 @@ lam_status lam_declare_weight(lam_shaping *shaping, const char *name, lam_shape 
 
 /* The same for one that no optimizer changes. */
 lam_status lam_declare_fixed_weight(lam_shaping *shaping, const char *name, lam_shape shape, lam_initializer initializer);
+
+/* Gives the weight declared last its penalty and its constraint, which lam_check_... of src/layers have found good. */
+lam_status lam_declare_rules(lam_shaping *shaping, lam_regularizer regularizer, lam_constraint constraint);
 
 /* Fails with LAM_INVALID_SHAPE and a sentence that starts with this layer and the layers before it, with their shapes:
  *   dense_1 (Dense) after dense (Dense) of shape (6): <format ...> */

@@ -16,14 +16,14 @@ static uint64_t weight_stream(size_t index) { return ((uint64_t)LAM_STREAM_WEIGH
 
 static void fill_uniform(lam_model *model, const lam_weight *weight, size_t index, float bound) {
   float *values = model->values + weight->offset;
-  lam_random_uniform(values, weight->count, model->object.context->seed, weight_stream(index), 0);
+  lam_random_uniform(values, weight->count, model->seed, weight_stream(index), 0);
   for (size_t i = 0; i < weight->count; i++) values[i] = (values[i] * 2.0f - 1.0f) * bound;
 }
 
 /* Normals; where `truncate`, those beyond two deviations are drawn again, from the numbers behind the weight's own. */
 static void fill_normal(lam_model *model, const lam_weight *weight, size_t index, float deviation, bool truncate) {
   float *values = model->values + weight->offset;
-  uint64_t seed = model->object.context->seed, stream = weight_stream(index), next = weight->count;
+  uint64_t seed = model->seed, stream = weight_stream(index), next = weight->count;
   lam_random_normal(values, weight->count, seed, stream, 0);
   for (size_t i = 0; i < weight->count; i++) {
     while (truncate && fabsf(values[i]) > 2.0f) lam_random_normal(&values[i], 1, seed, stream, next++);
@@ -89,10 +89,30 @@ static lam_status initialize_weight(lam_model *model, size_t index) {
   return LAM_OK;
 }
 
-lam_status lam_initialize(lam_model *model) {
-  for (size_t i = 0; i < model->weight_count; i++) {
-    lam_status status = initialize_weight(model, i);
-    if (status) return status;
-  }
+/* The weights that came with a layer. */
+static lam_status take_initial(lam_model *model, const lam_model_node *node) {
+  const lam_weight *weights = model->weights + node->first_weight;
+  size_t count = 0;
+  for (size_t i = 0; i < node->weight_count; i++) count += weights[i].count;
+  if (count != node->layer->initial_count)
+    return lam_fail(model->object.context, LAM_INVALID_SHAPE,
+                    "%s comes from a model with %zu weights; here it would have %zu: rows of another width come in",
+                    node->layer->name, node->layer->initial_count, count);
+  const float *from = node->layer->initial;
+  for (size_t i = 0; i < node->weight_count; from += weights[i++].count)
+    memcpy(model->values + weights[i].offset, from, weights[i].count * sizeof *from);
   return LAM_OK;
+}
+
+lam_status lam_initialize(lam_model *model) {
+  lam_status status = LAM_OK;
+  for (size_t i = 0; i < model->node_count && !status; i++) {
+    const lam_model_node *node = &model->nodes[i];
+    if (!node->first_use) continue;
+    if (node->layer->initial)
+      status = take_initial(model, node);
+    else
+      for (size_t j = 0; j < node->weight_count && !status; j++) status = initialize_weight(model, node->first_weight + j);
+  }
+  return status;
 }

@@ -24,19 +24,29 @@ lam_operation *lam_emit(lam_lowering *lowering, const char *name,
   return operation;
 }
 
-void lam_bind(lam_lowering *lowering, size_t index, lam_buffer buffer, size_t ld) {
-  if (lowering->status || buffer == LAM_NO_BUFFER) return;
+static void bind(lam_lowering *lowering, lam_buffer buffer, lam_binding binding) {
   if (lam_grow(context_of(lowering), (void **)&lowering->bindings, &lowering->binding_capacity, lowering->binding_count + 1,
                sizeof *lowering->bindings)) {
     lowering->status = LAM_OUT_OF_MEMORY;
     return;
   }
   size_t operation = last_operation(lowering);
-  lowering->bindings[lowering->binding_count++] = (lam_binding){ operation, index, buffer };
-  lowering->plan->operations[operation].operand[index].ld = ld;
+  binding.operation = operation;
+  binding.buffer = buffer;
+  lowering->bindings[lowering->binding_count++] = binding;
   lam_buffer_plan *use = &lowering->buffers[buffer];
   if (use->first > operation) use->first = operation;
   if (use->last < operation) use->last = operation;
+}
+
+void lam_bind(lam_lowering *lowering, size_t index, lam_buffer buffer, size_t ld) {
+  if (lowering->status || buffer == LAM_NO_BUFFER) return;
+  lowering->plan->operations[last_operation(lowering)].operand[index].ld = ld;
+  bind(lowering, buffer, (lam_binding){ .operand = index });
+}
+
+void lam_bind_place(lam_lowering *lowering, float **place, lam_buffer buffer) {
+  if (!lowering->status && buffer != LAM_NO_BUFFER) bind(lowering, buffer, (lam_binding){ .place = place });
 }
 
 void lam_bind_memory(lam_lowering *lowering, size_t index, float *data, size_t ld) {
@@ -139,18 +149,37 @@ lam_buffer lam_input_gradient_value(lam_lowering *lowering, size_t input) {
   return lam_contribute(lowering, this_node(lowering)->inputs[input]);
 }
 
-void lam_bind_weight_gradient(lam_lowering *lowering, size_t index, size_t weight, size_t ld) {
+bool lam_node_trains(const lam_lowering *lowering, size_t node, size_t weight) {
+  const bool *frozen = lowering->plan->options.frozen;
+  return !lowering->model->weights[lowering->model->nodes[node].first_weight + weight].fixed && !(frozen && frozen[node]);
+}
+
+bool lam_wants_weight_gradient(const lam_lowering *lowering, size_t weight) {
+  return lam_node_trains(lowering, lowering->node, weight);
+}
+
+bool lam_is_frozen(const lam_lowering *lowering) {
+  return lowering->plan->options.frozen && lowering->plan->options.frozen[lowering->node];
+}
+
+lam_buffer lam_weight_gradient(lam_lowering *lowering, size_t weight, float **memory) {
   size_t place = this_node(lowering)->first_weight + weight;
   const lam_weight *description = &lowering->model->weights[place];
-  float *memory = lowering->plan->gradients + description->offset;
-  if (!lowering->weight_written[place]) {
-    lowering->weight_written[place] = true;
-    lam_bind_memory(lowering, index, memory, ld);
-    return;
-  }
+  bool wanted = lam_wants_weight_gradient(lowering, weight);
+  *memory = wanted ? lowering->plan->gradients + description->offset : NULL;
+  if (wanted && !lowering->weight_written[place]) return lowering->weight_written[place] = true, LAM_NO_BUFFER;
   lam_buffer buffer = lam_new_buffer(lowering, description->count, true);
-  lam_bind(lowering, index, buffer, ld);
-  add_later(lowering, (lam_addition){ buffer, LAM_NO_BUFFER, memory });
+  if (wanted) add_later(lowering, (lam_addition){ buffer, LAM_NO_BUFFER, *memory });
+  return buffer;
+}
+
+void lam_bind_weight_gradient(lam_lowering *lowering, size_t index, size_t weight, size_t ld) {
+  float *memory;
+  lam_buffer buffer = lam_weight_gradient(lowering, weight, &memory);
+  if (buffer == LAM_NO_BUFFER)
+    lam_bind_memory(lowering, index, memory, ld);
+  else
+    lam_bind(lowering, index, buffer, ld);
 }
 
 static void run_sum(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {

@@ -19,6 +19,7 @@ typedef struct lam_buffer_plan {
 typedef struct lam_binding {
   size_t operation, operand;
   lam_buffer buffer;
+  float **place; /* instead of an operand, where not NULL */
 } lam_binding;
 
 /* A sum that is due when the layer's backward pass has been emitted: target += addend. */
@@ -49,6 +50,15 @@ struct lam_lowering {
 };
 
 lam_buffer lam_new_buffer(lam_lowering *lowering, size_t width, bool whole);
+void lam_persist(lam_lowering *lowering, lam_buffer buffer, bool from_start);
+/* Whether the optimizer changes a weight of the node. */
+bool lam_node_trains(const lam_lowering *lowering, size_t node, size_t weight);
+/* Penalties (penalties.c): how many there are, the operations that compute them, and those of their gradients, of which
+ * an output's come before its layer's backward pass. */
+lam_status lam_list_penalties(lam_lowering *lowering);
+void lam_emit_penalties(lam_lowering *lowering);
+void lam_emit_activity_gradient(lam_lowering *lowering);
+void lam_emit_penalty_gradients(lam_lowering *lowering);
 /* A buffer for one more contribution to a node's gradient. */
 lam_buffer lam_contribute(lam_lowering *lowering, size_t node);
 /* Emits the sums that are due. */

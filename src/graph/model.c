@@ -12,8 +12,7 @@
 static void model_release(lam_object *object) {
   lam_model *model = (lam_model *)object;
   lam_context *context = object->context;
-  for (size_t i = 0; i < model->layer_count; i++)
-    if (model->layers[i]) lam_release(context, model->layers[i], sizeof(lam_layer) + model->layers[i]->type->options_size);
+  for (size_t i = 0; i < model->layer_count; i++) lam_layer_release(context, model->layers[i]);
   lam_release(context, model->layers, model->node_count * sizeof *model->layers);
   lam_release(context, model->nodes, model->node_count * sizeof *model->nodes);
   lam_release(context, model->edges, model->edge_count * sizeof *model->edges);
@@ -48,10 +47,8 @@ static lam_status refuse_unconnected_inputs(const lam_graph *graph, const bool *
 static lam_status copy_layer(lam_model *model, const lam_graph *graph, const lam_layer *layer, lam_model_node *node) {
   for (size_t i = 0; i < model->layer_count; i++)
     if (strcmp(model->layers[i]->name, layer->name) == 0) return node->layer = model->layers[i], LAM_OK;
-  size_t size = sizeof *layer + layer->type->options_size;
-  lam_layer *copy = lam_allocate(graph->object.context, size);
+  lam_layer *copy = lam_layer_copy(graph->object.context, layer);
   if (!copy) return LAM_OUT_OF_MEMORY;
-  memcpy(copy, layer, size);
   model->layers[model->layer_count++] = copy;
   node->layer = copy;
   node->first_use = true;
@@ -113,7 +110,9 @@ static lam_status fill_model(lam_model *model, const lam_graph *graph, const int
 /* A model of the graph's layers and nodes, nothing inferred yet. */
 static lam_model *model_of(lam_graph *graph, const int *outputs, size_t count) {
   if (graph->failed) return NULL;
-  lam_model *model = lam_object_create(graph->object.context, sizeof *model, model_release);
+  lam_context *context = graph->object.context;
+  lam_model *model = lam_object_create(context, sizeof *model, model_release);
+  if (model) model->seed = context->seed, model->number = ++context->models;
   if (!model || !fill_model(model, graph, outputs, count)) return model;
   lam_object_destroy(model);
   return NULL;
@@ -196,6 +195,18 @@ lam_status lam_declare_weight(lam_shaping *shaping, const char *name, lam_shape 
 
 lam_status lam_declare_fixed_weight(lam_shaping *shaping, const char *name, lam_shape shape, lam_initializer initializer) {
   return declare(shaping, name, (lam_weight){ .shape = shape, .initializer = initializer, .fixed = true });
+}
+
+lam_status lam_declare_rules(lam_shaping *shaping, lam_regularizer regularizer, lam_constraint constraint) {
+  lam_model *model = shaping->model;
+  if (!model->nodes[shaping->node].first_use) return LAM_OK;
+  lam_weight *weight = &model->weights[model->weight_count - 1];
+  weight->regularizer = regularizer;
+  weight->constraint = constraint;
+  if (constraint.type <= LAM_NON_NEG && constraint.type != LAM_MAX_NORM) return LAM_OK;
+  if (constraint.axis < weight->shape.rank) return LAM_OK;
+  return lam_shape_fail(shaping, "its constraint is along axis %zu, but %s has %zu", constraint.axis, weight->name,
+                        weight->shape.rank);
 }
 
 /* Trained weights come first: what an optimizer works on is one piece. */

@@ -10,7 +10,7 @@
 #include <lamina/train.h>
 
 typedef struct lam_model_node {
-  const lam_layer *layer;
+  lam_layer *layer;
   size_t *inputs; /* indices of earlier nodes, in model->edges */
   size_t input_count;
   bool first_use;  /* of its layer: the one that owns the weights */
@@ -26,6 +26,8 @@ typedef struct lam_weight {
   size_t offset; /* in the block, a multiple of 16; what lies between weights is 0 and stays 0 */
   bool fixed;    /* no optimizer changes it and it has no gradient */
   lam_initializer initializer;
+  lam_regularizer regularizer;
+  lam_constraint constraint;
   size_t fan_in, fan_out;
 } lam_weight;
 
@@ -45,6 +47,8 @@ struct lam_model {
   size_t input_count, output_count;
   lam_input_scaling *scaling; /* for each input; scale 0: none recorded */
   bool built;
+  uint64_t number; /* of the models of this context, from 1: the origin of layers applied elsewhere */
+  uint64_t seed;   /* of its initial weights */
   lam_weight *weights;
   size_t weight_count, weight_capacity;
   float *values; /* the block: trained weights, then the fixed ones */
@@ -65,8 +69,16 @@ lam_model *lam_model_from_graph(lam_graph *graph, const int *outputs, size_t cou
 lam_model *lam_model_outline(lam_graph *graph, const int *outputs, size_t count);
 lam_status lam_model_allocate(lam_model *model);
 
-/* Draws the initial values of all weights (initializers.c). */
+/* Appends a node of a model to a graph that holds the model's earlier nodes, by their names: the layer's copy, or the same layer
+ * again. `options` NULL: the layer's. And what a model knows beside its layers and weights. */
+lam_node lam_copy_node(lam_graph *graph, const lam_model *model, size_t index, const lam_node *inputs, const void *options);
+lam_status lam_copy_settings(lam_model *to, const lam_model *from);
+
+/* Draws the initial values of all weights (initializers.c), or takes those that layers bring with them. */
 lam_status lam_initialize(lam_model *model);
+
+/* Puts the weights where their constraints allow them to be; not those of nodes that `frozen` says (constraints.c). */
+void lam_apply_constraints(lam_model *model, const bool *frozen);
 
 /* What turns output `output` into probabilities: LAM_LINEAR where it gives them already or was not trained from logits. */
 lam_activation lam_model_probabilities(const lam_model *model, size_t output);

@@ -31,11 +31,15 @@ lam_status lam_model_layer(const lam_model *model, size_t layer, lam_layer_info 
   if (layer >= model->node_count)
     return lam_fail(model->object.context, LAM_INVALID_ARGUMENT, "layer %zu of a model with %zu", layer, model->node_count);
   const lam_model_node *node = &model->nodes[layer];
-  *info = (lam_layer_info){ node->layer->name, node->layer->type->name, node->shape, 0, node->input_count, 0 };
+  *info = (lam_layer_info){ .name = node->layer->name,
+                            .type = node->layer->type->name,
+                            .output = node->shape,
+                            .inputs = node->input_count,
+                            .frozen = node->layer->frozen };
   for (size_t i = 0; model->built && node->first_use && i < node->weight_count; i++) {
     const lam_weight *weight = &model->weights[node->first_weight + i];
     info->parameters += weight->count;
-    info->fixed += weight->fixed ? weight->count : 0;
+    info->fixed += weight->fixed || info->frozen ? weight->count : 0;
   }
   return LAM_OK;
 }
@@ -53,7 +57,15 @@ lam_status lam_model_parameter(const lam_model *model, size_t index, lam_paramet
     return lam_fail(model->object.context, LAM_INVALID_ARGUMENT, "weight %zu of a model with %zu", index,
                     lam_model_parameter_count(model));
   const lam_weight *weight = &model->weights[index];
-  *parameter = (lam_parameter){ weight->name, weight->shape, weight->count, model->values + weight->offset, weight->fixed };
+  *parameter = (lam_parameter){ .name = weight->name,
+                                .shape = weight->shape,
+                                .count = weight->count,
+                                .data = model->values + weight->offset,
+                                .fixed = weight->fixed };
+  for (size_t i = 0; i < model->node_count; i++) {
+    const lam_model_node *node = &model->nodes[i];
+    if (index >= node->first_weight && index - node->first_weight < node->weight_count) parameter->frozen = node->layer->frozen;
+  }
   return LAM_OK;
 }
 

@@ -34,6 +34,7 @@ static bool is_final_activation(lam_activation activation) {
 static bool loss_takes_activation(const lam_plan *plan, size_t node) {
   const lam_plan_options *options = &plan->options;
   if (!options->loss || options->no_fusion || options->from_logits || !ends_here(plan->model, node)) return false;
+  if (lam_regularizes(lam_layer_activity(plan->model->nodes[node].layer))) return false; /* its penalty is that of its result */
   lam_activation last = lam_layer_activation(plan->model->nodes[node].layer);
   return last != LAM_LINEAR && last == options->loss->logits;
 }
@@ -58,14 +59,15 @@ static void join_activations(lam_lowering *lowering) {
     size_t before = node->inputs[0];
     if (!model->nodes[before].layer->type->takes_activation || lowering->functions[before].activation != LAM_LINEAR) continue;
     if (consumers(model, before) != 1 || times_output(model, before)) continue;
+    if (lam_regularizes(lam_layer_activity(model->nodes[before].layer))) continue;
     lowering->functions[before] = lowering->functions[i];
     lowering->functions[i] = lam_function_of(LAM_LINEAR);
   }
 }
 
-static bool has_trained_weights(const lam_model *model, const lam_model_node *node) {
-  for (size_t i = 0; i < node->weight_count; i++)
-    if (!model->weights[node->first_weight + i].fixed) return true;
+static bool has_trained_weights(const lam_lowering *lowering, size_t node) {
+  for (size_t i = 0; i < lowering->model->nodes[node].weight_count; i++)
+    if (lam_node_trains(lowering, node, i)) return true;
   return false;
 }
 
@@ -73,7 +75,7 @@ static void find_needed_gradients(lam_lowering *lowering) {
   const lam_model *model = lowering->model;
   for (size_t i = 0; i < model->node_count; i++) {
     const lam_model_node *node = &model->nodes[i];
-    bool needed = has_trained_weights(model, node) || (node->input_count == 0 && lowering->plan->options.input_gradients);
+    bool needed = has_trained_weights(lowering, i) || (node->input_count == 0 && lowering->plan->options.input_gradients);
     for (size_t j = 0; j < node->input_count; j++) needed = needed || lowering->needs_gradient[node->inputs[j]];
     lowering->needs_gradient[i] = needed;
   }
@@ -102,7 +104,7 @@ static void run_right(const lam_operation *operation, const lam_plan *plan, cons
   }
 }
 
-static void persist(lam_lowering *lowering, lam_buffer buffer, bool from_start) {
+void lam_persist(lam_lowering *lowering, lam_buffer buffer, bool from_start) {
   if (lowering->status || buffer == LAM_NO_BUFFER) return;
   if (from_start) lowering->buffers[buffer].first = 0;
   lowering->buffers[buffer].last = LAM_PLAN_END;
@@ -119,7 +121,7 @@ static lam_buffer emit_metric(lam_lowering *lowering, lam_buffer target, bool lo
   lam_bind(lowering, 0, right, 1);
   lam_bind(lowering, 1, lowering->values[lowering->node], width);
   lam_bind(lowering, 2, target, loss->sparse ? 1 : width);
-  persist(lowering, right, false);
+  lam_persist(lowering, right, false);
   return right;
 }
 
@@ -135,8 +137,8 @@ static lam_buffer emit_loss(lam_lowering *lowering, size_t output, lam_ends *end
   bool logits = plan->options.from_logits || loss_takes_activation(plan, node);
   ends->target = lam_new_buffer(lowering, loss->sparse ? 1 : width, false);
   ends->loss = lam_new_buffer(lowering, 1, false);
-  persist(lowering, ends->target, true);
-  persist(lowering, ends->loss, false);
+  lam_persist(lowering, ends->target, true);
+  lam_persist(lowering, ends->loss, false);
   lam_buffer right = LAM_NO_BUFFER;
   if (plan->has_accuracy && output == 0) right = emit_metric(lowering, ends->target, logits);
   lam_operation *operation = lam_emit(lowering, "loss", logits ? loss->run_logits : loss->run);
@@ -180,7 +182,7 @@ static lam_status emit_forward(lam_lowering *lowering) {
     lam_status status = model->nodes[i].layer->type->forward(model->nodes[i].layer, lowering);
     if (status || lowering->status) return status ? status : lowering->status;
   }
-  for (size_t i = 0; i < model->input_count; i++) persist(lowering, lowering->values[model->inputs[i]], true);
+  for (size_t i = 0; i < model->input_count; i++) lam_persist(lowering, lowering->values[model->inputs[i]], true);
   return lowering->status;
 }
 
@@ -200,6 +202,7 @@ static lam_status emit_backward(lam_lowering *lowering) {
     const lam_model_node *node = &model->nodes[i];
     lowering->node = i;
     if (!lowering->needs_gradient[i] || lowering->gradients[i] == LAM_NO_BUFFER || node->input_count == 0) continue;
+    lam_emit_activity_gradient(lowering);
     if (lowering->aliased[i]) {
       pass_on(lowering);
       continue;
@@ -244,7 +247,8 @@ static void resolve(lam_lowering *lowering, const lam_ends *ends, lam_buffer rig
   const lam_model *model = lowering->model;
   for (size_t i = 0; i < lowering->binding_count; i++) {
     const lam_binding *binding = &lowering->bindings[i];
-    plan->operations[binding->operation].operand[binding->operand].data = address(lowering, binding->buffer);
+    float **place = binding->place ? binding->place : &plan->operations[binding->operation].operand[binding->operand].data;
+    *place = address(lowering, binding->buffer);
   }
   for (size_t i = 0; i < model->input_count; i++) {
     plan->inputs[i] = address(lowering, lowering->values[model->inputs[i]]);
@@ -282,7 +286,7 @@ static void take_output_gradients(lam_lowering *lowering, lam_ends *ends) {
   for (size_t i = 0; i < lowering->model->output_count; i++) {
     lowering->node = lowering->model->outputs[i];
     ends[i].gradient = lam_contribute(lowering, lowering->node);
-    persist(lowering, ends[i].gradient, true);
+    lam_persist(lowering, ends[i].gradient, true);
   }
   lam_emit_additions(lowering);
 }
@@ -296,6 +300,7 @@ static lam_status lower(lam_lowering *lowering, lam_ends *ends) {
   take_final_activations(lowering);
   join_activations(lowering);
   find_needed_gradients(lowering);
+  if (!status) status = lam_list_penalties(lowering);
   if (!status) status = emit_forward(lowering);
   for (size_t i = 0; !status && i < model->output_count; i++) {
     if (plan->options.loss) {
@@ -304,20 +309,22 @@ static lam_status lower(lam_lowering *lowering, lam_ends *ends) {
     }
     ends[i].output = lowering->values[model->outputs[i]];
   }
+  if (!status) lam_emit_penalties(lowering);
   plan->forward_count = plan->operation_count;
   if (plan->options.inference)
     for (size_t i = 0; !status && i < model->output_count; i++) ends[i].output = emit_finish(lowering, i);
   for (size_t i = 0; i < model->output_count; i++) {
-    persist(lowering, lowering->values[model->outputs[i]], false);
-    persist(lowering, ends[i].output, false);
+    lam_persist(lowering, lowering->values[model->outputs[i]], false);
+    lam_persist(lowering, ends[i].output, false);
   }
   if (!status && plan->options.backward) {
     if (plan->options.loss)
       lam_emit_additions(lowering);
     else
       take_output_gradients(lowering, ends);
-    status = emit_backward(lowering);
-    for (size_t i = 0; i < model->input_count; i++) persist(lowering, lowering->gradients[model->inputs[i]], false);
+    if (!status) status = emit_backward(lowering);
+    if (!status) lam_emit_penalty_gradients(lowering);
+    for (size_t i = 0; i < model->input_count; i++) lam_persist(lowering, lowering->gradients[model->inputs[i]], false);
   }
   if (!status) status = lowering->status;
   if (!status) status = place_buffers(lowering);
@@ -415,5 +422,6 @@ void lam_plan_destroy(lam_plan *plan) {
   lam_release(context, plan->operations, plan->operation_capacity * sizeof *plan->operations);
   lam_release(context, plan->arena, plan->arena_size);
   lam_release(context, plan->gradients, plan->gradients ? plan->model->trained_count * sizeof *plan->gradients : 0);
+  lam_release(context, plan->penalties, plan->penalty_capacity * sizeof *plan->penalties);
   lam_release(context, plan, sizeof *plan);
 }

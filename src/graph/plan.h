@@ -59,8 +59,19 @@ typedef struct lam_loss_type {
   void (*run_logits)(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end);
 } lam_loss_type;
 
+/* A penalty of the loss: of a weight, or of what a layer gives. */
+typedef struct lam_penalty {
+  lam_regularizer regularizer;
+  const float *values; /* of a weight */
+  float *gradient;
+  size_t count;
+  double value;
+  float *rows; /* of an output: a double for each row */
+} lam_penalty;
+
 typedef struct lam_plan_options {
   size_t max_rows;
+  const bool *frozen; /* for each node: its weights are not trained; NULL: all are */
   const struct lam_gemm *gemm;
   const lam_loss_type *loss; /* of every output; NULL: none */
   bool from_logits;
@@ -87,6 +98,8 @@ struct lam_plan {
   float **inputs, **outputs, **targets, **losses;
   float **raw_outputs; /* before the finishing operations: enough to tell the class */
   float **output_gradients, **input_gradients;
+  lam_penalty *penalties; /* the weights', then the outputs' */
+  size_t penalty_count, weight_penalty_count, penalty_capacity;
   float *right; /* with metrics: 1 for each row whose class is right, else 0 */
   bool has_accuracy;
 };
@@ -100,8 +113,10 @@ void lam_plan_run(const lam_plan *plan, const lam_step *step, size_t first, size
 void lam_plan_forward(const lam_plan *plan, const lam_step *step);
 void lam_plan_finish(const lam_plan *plan, const lam_step *step);
 
-/* The mean loss over the rows of the last forward run, all outputs together, and the number of right rows; sums in double. */
+/* The mean loss over the rows of the last forward run, all outputs together, with the penalties, and the number of right rows;
+ * sums in double. */
 double lam_plan_loss(const lam_plan *plan, const lam_step *step);
+double lam_plan_penalty(const lam_plan *plan, const lam_step *step); /* its part of the loss */
 double lam_plan_right(const lam_plan *plan, const lam_step *step);
 
 /* ---- what a layer's forward and backward use ----------------------------------------------------------------------- */
@@ -117,6 +132,8 @@ lam_operation *lam_emit(lam_lowering *lowering, const char *name,
 void lam_bind(lam_lowering *lowering, size_t index, lam_buffer buffer, size_t ld);
 /* Binds it to memory of its own: weights and their gradients. */
 void lam_bind_memory(lam_lowering *lowering, size_t index, float *data, size_t ld);
+/* Writes to *place where the buffer lies, once that is known; the last emitted operation uses it. */
+void lam_bind_place(lam_lowering *lowering, float **place, lam_buffer buffer);
 /* Divides the columns of the last emitted operation into units on a grid that depends on their number alone. */
 void lam_by_columns(lam_lowering *lowering);
 
@@ -134,8 +151,14 @@ lam_buffer lam_saved_value(lam_lowering *lowering);
 bool lam_has_backward(const lam_lowering *lowering); /* a backward pass will follow through this layer */
 
 float *lam_weight_values(lam_lowering *lowering, size_t weight); /* by the order of declaration */
+/* The same for lam_bind_place: a buffer, or LAM_NO_BUFFER and *memory. */
+lam_buffer lam_weight_gradient(lam_lowering *lowering, size_t weight, float **memory);
 /* Where the gradient of a weight is to be written; where the weight is shared, what is written is added to what there is. */
 void lam_bind_weight_gradient(lam_lowering *lowering, size_t index, size_t weight, size_t ld);
+
+/* False where nobody asks for the gradient of a weight: it is fixed, or its layer frozen. Writing it all the same is allowed. */
+bool lam_wants_weight_gradient(const lam_lowering *lowering, size_t weight);
+bool lam_is_frozen(const lam_lowering *lowering); /* the layer being lowered */
 
 bool lam_wants_input_gradient(const lam_lowering *lowering, size_t input);
 lam_buffer lam_output_gradient(lam_lowering *lowering);                    /* dy; belongs to this layer, which may overwrite it */

@@ -40,7 +40,7 @@ double lam_plan_loss(const lam_plan *plan, const lam_step *step) {
   double sum = 0.0;
   for (size_t output = 0; plan->options.loss && output < plan->model->output_count; output++)
     for (size_t i = 0; i < step->rows; i++) sum += (double)plan->losses[output][i];
-  return step->rows ? sum / (double)step->rows : 0.0;
+  return step->rows ? sum / (double)step->rows + lam_plan_penalty(plan, step) : 0.0;
 }
 
 double lam_plan_right(const lam_plan *plan, const lam_step *step) {

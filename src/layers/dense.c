@@ -18,9 +18,22 @@ static const lam_field fields[] = {
   { "kernel_initializer_value", FIELD(FLOAT, kernel_initializer.value), NULL },
   { "bias_initializer", FIELD(ENUM, bias_initializer.type), lam_initializer_names },
   { "bias_initializer_value", FIELD(FLOAT, bias_initializer.value), NULL },
+  LAM_REGULARIZER_FIELDS(lam_dense_layer, options.kernel_regularizer, "kernel_regularizer"),
+  LAM_REGULARIZER_FIELDS(lam_dense_layer, options.bias_regularizer, "bias_regularizer"),
+  LAM_REGULARIZER_FIELDS(lam_dense_layer, options.activity_regularizer, "activity_regularizer"),
+  LAM_CONSTRAINT_FIELDS(lam_dense_layer, options.kernel_constraint, "kernel_constraint"),
+  LAM_CONSTRAINT_FIELDS(lam_dense_layer, options.bias_constraint, "bias_constraint"),
   { NULL, LAM_FIELD_FLOAT, 0, NULL },
 };
 #undef FIELD
+
+static lam_status check_rules(lam_context *context, const char *layer, const lam_dense_options *options) {
+  lam_status status = lam_check_regularizer(context, layer, "kernel", options->kernel_regularizer);
+  if (!status) status = lam_check_regularizer(context, layer, "bias", options->bias_regularizer);
+  if (!status) status = lam_check_regularizer(context, layer, "activity", options->activity_regularizer);
+  if (!status) status = lam_check_constraint(context, layer, "kernel", options->kernel_constraint);
+  return status ? status : lam_check_constraint(context, layer, "bias", options->bias_constraint);
+}
 
 static lam_status check(lam_context *context, const lam_layer *layer) {
   const lam_dense_layer *dense = dense_of(layer);
@@ -32,8 +45,11 @@ static lam_status check(lam_context *context, const lam_layer *layer) {
     return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: reserved fields of lam_dense_options must be zero", layer->name);
   lam_status status = lam_check_activation(context, layer->name, options->activation);
   if (!status) status = lam_check_initializer(context, layer->name, options->kernel_initializer);
-  return status ? status : lam_check_initializer(context, layer->name, options->bias_initializer);
+  if (!status) status = lam_check_initializer(context, layer->name, options->bias_initializer);
+  return status ? status : check_rules(context, layer->name, options);
 }
+
+static lam_regularizer activity(const lam_layer *layer) { return dense_of(layer)->options.activity_regularizer; }
 
 static size_t input_dim(const lam_layer *layer) { return dense_of(layer)->options.input_dim; }
 
@@ -50,8 +66,10 @@ static lam_status shape(const lam_layer *layer, lam_shaping *shaping) {
   shaping->output = in;
   shaping->output.size[in.rank - 1] = units;
   lam_status status = lam_declare_weight(shaping, "kernel", (lam_shape){ { width, units }, 2 }, kernel, width, units);
+  if (!status) status = lam_declare_rules(shaping, options->kernel_regularizer, options->kernel_constraint);
   if (status || options->no_bias) return status;
-  return lam_declare_weight(shaping, "bias", (lam_shape){ { units }, 1 }, bias, units, units);
+  status = lam_declare_weight(shaping, "bias", (lam_shape){ { units }, 1 }, bias, units, units);
+  return status ? status : lam_declare_rules(shaping, options->bias_regularizer, options->bias_constraint);
 }
 
 /* ---- operations --------------------------------------------------------------------------------------------------- */
@@ -152,11 +170,14 @@ static lam_status backward(const lam_layer *layer, lam_lowering *lowering) {
     lam_status status = lam_emit_activation_backward(lowering, dy, dy, v);
     if (status) return status;
   }
-  if (!emit_product(lowering, "weight gradient", run_weight_gradient, units, in)) return LAM_OUT_OF_MEMORY;
-  lam_bind_weight_gradient(lowering, 0, 0, units);
-  lam_bind(lowering, 1, x, in);
-  lam_bind(lowering, 2, dy, units);
-  if (!dense->options.no_bias) {
+  bool trains = lam_wants_weight_gradient(lowering, 0);
+  if (trains) {
+    if (!emit_product(lowering, "weight gradient", run_weight_gradient, units, in)) return LAM_OUT_OF_MEMORY;
+    lam_bind_weight_gradient(lowering, 0, 0, units);
+    lam_bind(lowering, 1, x, in);
+    lam_bind(lowering, 2, dy, units);
+  }
+  if (trains && !dense->options.no_bias) {
     if (!emit_product(lowering, "bias gradient", run_bias_gradient, units, 0)) return LAM_OUT_OF_MEMORY;
     lam_bind_weight_gradient(lowering, 0, 1, units);
     lam_bind(lowering, 1, dy, units);
@@ -180,6 +201,7 @@ const lam_layer_type lam_dense_type = {
   .activation_offset = offsetof(lam_dense_layer, options.activation),
   .takes_activation = true,
   .input_dim = input_dim,
+  .activity = activity,
   .check = check,
   .shape = shape,
   .forward = forward,

@@ -79,17 +79,10 @@ static lam_dense_layer folded_layer(const folding *f, size_t node) {
 }
 
 static lam_node copy_node(const folding *f, lam_graph *graph, size_t node, const lam_node *inputs) {
-  const lam_model_node *from = &f->model->nodes[node];
-  const lam_layer *layer = from->layer;
-  for (size_t i = 0; i < graph->node_count; i++)
-    if (strcmp(graph->nodes[i].layer->name, layer->name) == 0)
-      return lam_apply((lam_node){ graph, (int)i }, inputs, from->input_count);
-  lam_input_options input = { from->shape };
   lam_dense_layer dense;
-  const void *options = layer->options;
-  if (layer->type == &lam_input_type) options = &input; /* what was taken from the data is known now */
-  if (f->nodes[node].previous != NO_NODE) dense = folded_layer(f, node), options = &dense;
-  return lam_graph_append_named(graph, layer->type, layer->name, options, inputs, from->input_count);
+  bool folded = f->nodes[node].previous != NO_NODE;
+  if (folded) dense = folded_layer(f, node);
+  return lam_copy_node(graph, f->model, node, inputs, folded ? &dense : NULL);
 }
 
 static lam_status copy_nodes(folding *f, lam_graph *graph) {
@@ -212,10 +205,7 @@ static lam_model *fold(folding *f, lam_graph *graph) {
   lam_status status = lam_model_allocate(folded);
   if (!status) status = fill_weights(f, folded);
   lam_fp_leave(mode);
-  memcpy(folded->scaling, f->model->scaling, folded->input_count * sizeof *folded->scaling);
-  folded->has_training = f->model->has_training;
-  folded->training = f->model->training;
-  if (!status) status = lam_model_set_class_names(folded, (const char *const *)f->model->class_names, f->model->class_count);
+  if (!status) status = lam_copy_settings(folded, f->model);
   if (!status) return folded;
   lam_object_destroy(folded);
   return NULL;

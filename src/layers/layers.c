@@ -18,6 +18,7 @@ const lam_layer_type *const lam_layer_types[] = {
   &lam_rescaling_type,
   &lam_dropout_type,
   &lam_gaussian_noise_type,
+  &lam_activity_regularization_type,
 #define LAM_X(NAME, name) &lam_merge_types[LAM_MERGE_##NAME],
   LAM_MERGE_LIST(LAM_X)
 #undef LAM_X
@@ -33,6 +34,7 @@ const lam_layer_type *lam_layer_type_find(const char *name) {
 #define LAM_X(NAME, name) #name,
 const char *const lam_activation_names[] = { LAM_ACTIVATION_LIST(LAM_X) NULL };
 const char *const lam_initializer_names[] = { LAM_INITIALIZER_LIST(LAM_X) NULL };
+const char *const lam_constraint_names[] = { LAM_CONSTRAINT_LIST(LAM_X) NULL };
 const char *const lam_loss_names[] = { LAM_LOSS_LIST(LAM_X) NULL };
 const char *const lam_optimizer_names[] = { LAM_OPTIMIZER_LIST(LAM_X) NULL };
 #undef LAM_X

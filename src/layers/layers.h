@@ -10,6 +10,7 @@
 extern const lam_layer_type lam_dense_type, lam_flatten_type, lam_activation_type, lam_concatenate_type, lam_normalization_type;
 extern const lam_layer_type lam_merge_types[]; /* by lam_merge_type */
 extern const lam_layer_type lam_prelu_type, lam_reshape_type, lam_rescaling_type, lam_dropout_type, lam_gaussian_noise_type;
+extern const lam_layer_type lam_activity_regularization_type;
 
 /* The options of a Dense. */
 typedef struct lam_dense_layer {
@@ -26,12 +27,29 @@ const lam_layer_type *lam_layer_type_find(const char *name);
 const lam_loss_type *lam_loss_type_of(lam_loss loss);
 
 /* Names of the enums of the public headers, ended by NULL. */
-extern const char *const lam_activation_names[], *const lam_initializer_names[], *const lam_loss_names[],
-                                                                                     *const lam_optimizer_names[];
+extern const char *const lam_activation_names[],
+    *const lam_initializer_names[], *const lam_loss_names[], *const lam_optimizer_names[], *const lam_constraint_names[];
 
 /* Checks of options that layers share. */
 lam_status lam_check_activation(lam_context *context, const char *layer, lam_activation activation);
 lam_status lam_check_initializer(lam_context *context, const char *layer, lam_initializer initializer);
+/* `what` is "kernel". */
+lam_status lam_check_regularizer(lam_context *context, const char *layer, const char *what, lam_regularizer regularizer);
+lam_status lam_check_constraint(lam_context *context, const char *layer, const char *what, lam_constraint constraint);
+
+/* The fields of a regularizer or a constraint that is `member` of `type`, for its table; `prefix` is "kernel_regularizer". They
+ * are left out of files where they say nothing. */
+#define LAM_REGULARIZER_FIELDS(owner, member, prefix)                                                                            \
+  { prefix "_l1", LAM_FIELD_FLOAT, offsetof(owner, member.l1), NULL, true }, {                                                   \
+    prefix "_l2", LAM_FIELD_FLOAT, offsetof(owner, member.l2), NULL, true                                                        \
+  }
+#define LAM_CONSTRAINT_FIELDS(owner, member, prefix)                                                                             \
+  { prefix, LAM_FIELD_ENUM, offsetof(owner, member.type), lam_constraint_names, true },                                          \
+      { prefix "_max_value", LAM_FIELD_FLOAT, offsetof(owner, member.max_value), NULL, true },                                   \
+      { prefix "_min_value", LAM_FIELD_FLOAT, offsetof(owner, member.min_value), NULL, true },                                   \
+      { prefix "_rate", LAM_FIELD_FLOAT, offsetof(owner, member.rate), NULL, true }, {                                           \
+    prefix "_axis", LAM_FIELD_SIZE, offsetof(owner, member.axis), NULL, true                                                     \
+  }
 
 /* Emits y = f(x) for the layer's function over its output shape, or dx = dy f'(x) from v, which is y or x
  * (lam_function_from_x); the buffers may be the same. */

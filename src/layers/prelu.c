@@ -65,13 +65,17 @@ static lam_status forward(const lam_layer *layer, lam_lowering *lowering) {
 static lam_status backward(const lam_layer *layer, lam_lowering *lowering) {
   (void)layer;
   lam_buffer dy = lam_output_gradient(lowering), x = lam_input_value(lowering, 0);
-  lam_operation *operation = lam_emit(lowering, "weight gradient", run_slopes);
-  if (!operation) return LAM_OUT_OF_MEMORY;
-  size_t width = operation->columns;
-  lam_by_columns(lowering);
-  lam_bind_weight_gradient(lowering, 0, 0, width);
-  lam_bind(lowering, 1, dy, width);
-  lam_bind(lowering, 2, x, width);
+  lam_operation *operation = NULL;
+  size_t width = 0;
+  (void)lam_shape_count(*lam_output_shape(lowering), &width);
+  if (lam_wants_weight_gradient(lowering, 0)) {
+    operation = lam_emit(lowering, "weight gradient", run_slopes);
+    if (!operation) return LAM_OUT_OF_MEMORY;
+    lam_by_columns(lowering);
+    lam_bind_weight_gradient(lowering, 0, 0, width);
+    lam_bind(lowering, 1, dy, width);
+    lam_bind(lowering, 2, x, width);
+  }
   if (!lam_wants_input_gradient(lowering, 0)) return LAM_OK;
   lam_buffer dx = lam_input_gradient_value(lowering, 0);
   operation = lam_emit(lowering, "input gradient", run_backward);

@@ -65,13 +65,15 @@ static lam_status choose_rows(lam_gradient_checking *check, size_t wanted) {
 
 /* ---- samples ------------------------------------------------------------------------------------------------------ */
 
-static size_t trained_count(const lam_weight *weight) { return weight->fixed ? 0 : weight->count; }
+static size_t trained_count(const lam_trainer *trainer, size_t weight) {
+  return lam_trainer_trains(trainer, weight) ? trainer->model->weights[weight].count : 0;
+}
 
 /* `count` of the numbers of each weight: all, or drawn under the seed 0 in a stream of its own. */
 static void draw_samples(lam_gradient_checking *check, size_t count) {
   const lam_model *model = check->trainer->model;
   for (size_t w = 0; w < model->weight_count; w++) {
-    size_t all = trained_count(&model->weights[w]), drawn = all < count ? all : count;
+    size_t all = trained_count(check->trainer, w), drawn = all < count ? all : count;
     for (size_t i = 0; i < drawn; i++) {
       uint32_t bits[4], counter[4] = { (uint32_t)i, (uint32_t)(i >> 32), (uint32_t)w, 0x47524144u }, key[2] = { 0, 0 };
       lam_random_bits(bits, counter, key);
@@ -153,9 +155,19 @@ static double relative_deviation(const lam_gradient_checking *check, size_t weig
   return largest > 0 ? deviation / largest : 0;
 }
 
+/* The slope of the weight's penalty, which no row changes. */
+static void add_penalty(lam_gradient_checking *check, lam_sample *sample) {
+  lam_regularizer regularizer = check->trainer->model->weights[sample->weight].regularizer;
+  double w = *weight_at(check, sample), sign = (w > 0) - (w < 0), rows = (double)check->row_count;
+  double slope = (double)regularizer.l1 * sign + 2 * (double)regularizer.l2 * w;
+  sample->slope += rows * slope;
+  sample->spread += rows * fabs(slope);
+}
+
 static void run_check(lam_gradient_checking *check, lam_gradient_report *report) {
   lam_trainer *trainer = check->trainer;
   for (size_t i = 0; i < check->row_count; i++) compare_row(check, check->rows[i]);
+  for (size_t i = 0; i < check->sample_count; i++) add_penalty(check, &check->samples[i]);
   lam_step step = { .rows = check->row_count, .training = true };
   lam_trainer_run_rows(trainer, check->data, check->rows, &step);
   double loss = lam_plan_loss(trainer->plan, &step);
@@ -190,12 +202,20 @@ static void release(lam_gradient_checking *check, size_t samples) {
   lam_reference_close(&check->reference);
 }
 
+static bool has_activity_penalty(const lam_model *model) {
+  for (size_t i = 0; i < model->layer_count; i++)
+    if (lam_regularizes(lam_layer_activity(model->layers[i]))) return true;
+  return false;
+}
+
 static lam_status check_gradients(lam_gradient_checking *check, size_t rows, size_t samples, lam_gradient_report *report) {
   lam_trainer *trainer = check->trainer;
   lam_context *context = trainer->object.context;
   size_t most = 0;
+  if (has_activity_penalty(trainer->model))
+    return lam_fail(context, LAM_UNSUPPORTED, "gradients of activity regularizers have no reference to be checked against");
   for (size_t w = 0; w < trainer->model->weight_count; w++) {
-    size_t count = trained_count(&trainer->model->weights[w]);
+    size_t count = trained_count(trainer, w);
     most += count < samples ? count : samples;
   }
   if (!most) return lam_fail(context, LAM_INVALID_ARGUMENT, "the model has no weights that are trained, and so no gradients");

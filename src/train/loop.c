@@ -11,6 +11,7 @@ static lam_status plan_loop(lam_trainer *trainer, size_t rows) {
   if (trainer->loop && trainer->loop->options.max_rows >= rows) return LAM_OK;
   lam_plan_options options = {
     .max_rows = rows,
+    .frozen = trainer->frozen,
     .gemm = trainer->object.context->gemm,
     .backward = true,
     .input_gradients = trainer->options.input_gradients,
@@ -104,7 +105,7 @@ lam_status lam_backward(lam_trainer *trainer, const float *const *output_gradien
 
 float *lam_gradient(lam_trainer *trainer, size_t index) {
   if (!trainer || !trainer->last || index >= trainer->model->weight_count) return NULL;
-  if (trainer->model->weights[index].fixed) return NULL;
+  if (!lam_trainer_trains(trainer, index)) return NULL;
   return trainer->last->gradients + trainer->model->weights[index].offset;
 }
 

@@ -14,6 +14,8 @@ static void trainer_release(lam_object *object) {
   lam_plan_destroy(trainer->loop);
   for (size_t i = 0; i < LAM_MOST_STATES; i++)
     if (trainer->states[i]) lam_release(context, trainer->states[i], trainer->model->trained_count * sizeof(float));
+  lam_release(context, trainer->frozen, trainer->model->node_count * sizeof *trainer->frozen);
+  lam_release(context, trainer->pieces, trainer->piece_capacity * sizeof *trainer->pieces);
   lam_release(context, trainer->history, trainer->history_capacity * sizeof *trainer->history);
 }
 
@@ -91,8 +93,10 @@ lam_trainer *lam_trainer_create(lam_model *model, const lam_trainer_options *opt
   trainer->seed = context->seed;
   trainer->optimizer = lam_optimizer_of(complete.optimizer.type);
   trainer->state_count = lam_optimizer_states(&complete.optimizer);
+  trainer->frozen = lam_allocate_zero(context, model->node_count * sizeof *trainer->frozen);
+  for (size_t i = 0; trainer->frozen && i < model->node_count; i++) trainer->frozen[i] = model->nodes[i].layer->frozen;
   /* A first plan, of one row, finds what does not fit. */
-  if (model->built && (lam_trainer_prepare(trainer) || lam_trainer_plan(trainer, 1))) {
+  if (!trainer->frozen || (model->built && (lam_trainer_prepare(trainer) || lam_trainer_plan(trainer, 1)))) {
     lam_object_destroy(trainer);
     return NULL;
   }
@@ -105,19 +109,50 @@ void lam_trainer_destroy(lam_trainer *trainer) { lam_object_destroy(trainer); }
 
 lam_model *lam_trainer_model(const lam_trainer *trainer) { return trainer ? trainer->model : NULL; }
 
+bool lam_trainer_trains(const lam_trainer *trainer, size_t weight) {
+  const lam_model *model = trainer->model;
+  for (size_t i = 0; i < model->node_count; i++) {
+    const lam_model_node *node = &model->nodes[i];
+    if (weight >= node->first_weight && weight - node->first_weight < node->weight_count)
+      return !model->weights[weight].fixed && !trainer->frozen[i];
+  }
+  return false;
+}
+
+/* The trained weights as few pieces: neighbours are one, with the zeros between them. */
+static lam_status list_pieces(lam_trainer *trainer) {
+  const lam_model *model = trainer->model;
+  for (size_t i = 0; i < model->weight_count; i++) {
+    const lam_weight *weight = &model->weights[i];
+    if (!lam_trainer_trains(trainer, i)) continue;
+    lam_piece *last = trainer->piece_count ? &trainer->pieces[trainer->piece_count - 1] : NULL;
+    size_t end = weight->offset + (weight->count + 15) / 16 * 16;
+    if (last && last->to == weight->offset) {
+      last->to = end;
+      continue;
+    }
+    if (lam_grow(trainer->object.context, (void **)&trainer->pieces, &trainer->piece_capacity, trainer->piece_count + 1,
+                 sizeof *trainer->pieces))
+      return LAM_OUT_OF_MEMORY;
+    trainer->pieces[trainer->piece_count++] = (lam_piece){ weight->offset, end };
+  }
+  return LAM_OK;
+}
+
 lam_status lam_trainer_prepare(lam_trainer *trainer) {
   size_t bytes = trainer->model->trained_count * sizeof(float);
   for (size_t i = 0; bytes && i < trainer->state_count; i++) {
     if (!trainer->states[i]) trainer->states[i] = lam_allocate_zero(trainer->object.context, bytes);
     if (!trainer->states[i]) return LAM_OUT_OF_MEMORY;
   }
-  return LAM_OK;
+  return trainer->piece_count ? LAM_OK : list_pieces(trainer);
 }
 
 lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows) {
   if (trainer->plan && trainer->plan->options.max_rows >= rows) return LAM_OK;
   lam_plan_options options = {
     .max_rows = rows,
+    .frozen = trainer->frozen,
     .gemm = trainer->object.context->gemm,
     .loss = lam_loss_type_of(trainer->options.loss),
     .from_logits = trainer->options.from_logits,
@@ -155,15 +190,24 @@ typedef struct lam_update {
 /* Pieces of 4096 weights stay in the nearest cache, and each worker keeps its own. */
 enum { LAM_PIECE = 4096 };
 
-static void update_pieces(void *argument, size_t begin, size_t end) {
-  const lam_update *update = argument;
+static void update_range(const lam_update *update, size_t from, size_t to) {
   lam_trainer *trainer = update->trainer;
-  size_t from = begin * LAM_PIECE, to = end * LAM_PIECE, count = trainer->model->trained_count;
-  if (to > count) to = count;
   float *states[LAM_MOST_STATES] = { NULL };
   for (size_t i = 0; i < trainer->state_count; i++) states[i] = trainer->states[i] + from;
   trainer->optimizer->update(trainer->object.context->kernels, &trainer->options.optimizer, trainer->model->values + from, states,
                              update->gradients + from, trainer->position.steps, to - from);
+}
+
+static void update_pieces(void *argument, size_t begin, size_t end) {
+  const lam_update *update = argument;
+  lam_trainer *trainer = update->trainer;
+  for (size_t i = 0; i < trainer->piece_count; i++) {
+    const lam_piece *piece = &trainer->pieces[i];
+    size_t from = begin * LAM_PIECE, to = end * LAM_PIECE;
+    if (from < piece->from) from = piece->from;
+    if (to > piece->to) to = piece->to;
+    if (from < to) update_range(update, from, to);
+  }
 }
 
 void lam_trainer_update(lam_trainer *trainer, const float *gradients) {
@@ -171,4 +215,5 @@ void lam_trainer_update(lam_trainer *trainer, const float *gradients) {
   trainer->position.steps++;
   lam_pool_run(trainer->object.context->pool, update_pieces, &update,
                (trainer->model->trained_count + LAM_PIECE - 1) / LAM_PIECE);
+  lam_apply_constraints(trainer->model, trainer->frozen);
 }

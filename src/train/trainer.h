@@ -40,6 +40,11 @@ typedef struct lam_position {
   uint64_t rows;
 } lam_position;
 
+/* Weights next to each other in the model's block that the optimizer works on. */
+typedef struct lam_piece {
+  size_t from, to;
+} lam_piece;
+
 struct lam_trainer {
   lam_object object;
   lam_model *model;
@@ -47,6 +52,9 @@ struct lam_trainer {
   const lam_optimizer *optimizer;
   float *states[LAM_MOST_STATES]; /* NULL until the model is built, or where there is none */
   size_t state_count;
+  bool *frozen; /* for each node of the model, as they were when this was made */
+  lam_piece *pieces;
+  size_t piece_count, piece_capacity;
   lam_position position;
   uint64_t seed; /* of the shuffles: the context's, or that of the checkpoint it comes from */
   lam_epoch *history;
@@ -61,6 +69,9 @@ struct lam_trainer {
 
 /* Allocates the optimizer's state when the model has just been built. */
 lam_status lam_trainer_prepare(lam_trainer *trainer);
+
+/* Whether a trainer changes a weight of the model. */
+bool lam_trainer_trains(const lam_trainer *trainer, size_t weight);
 
 /* Makes the plan of fit and evaluate for batches of up to `rows`, where there is none that large. */
 lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows);

@@ -83,6 +83,54 @@ static void an_input_shape_taken_from_the_data_is_saved(void **state) {
   lam_context_destroy(context);
 }
 
+static void rules_of_weights_and_what_is_frozen_are_kept(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(NULL);
+  lam_model *model = test_model_of_all_layers(context);
+  test_bytes file = written(model);
+  lam_model *loaded = lam_model_load_memory(context, file.bytes, file.size);
+  assert_non_null(loaded);
+  size_t ruled = 0, frozen = 0;
+  for (size_t i = 0; i < model->weight_count; ++i) {
+    const lam_weight *was = &model->weights[i], *is = &loaded->weights[i];
+    assert_memory_equal(&was->regularizer, &is->regularizer, sizeof was->regularizer);
+    assert_int_equal(was->constraint.type, is->constraint.type);
+    assert_int_equal(was->constraint.axis, is->constraint.axis);
+    assert_true(was->constraint.min_value == is->constraint.min_value && was->constraint.rate == is->constraint.rate);
+    assert_true(was->constraint.max_value == is->constraint.max_value);
+    ruled += was->constraint.type != LAM_NO_CONSTRAINT;
+  }
+  for (size_t i = 0; i < model->layer_count; ++i) {
+    lam_regularizer was = lam_layer_activity(model->layers[i]), is = lam_layer_activity(loaded->layers[i]);
+    assert_memory_equal(&was, &is, sizeof was);
+    assert_true(model->layers[i]->frozen == loaded->layers[i]->frozen);
+    frozen += model->layers[i]->frozen;
+  }
+  assert_true(ruled == 2 && frozen == 1);
+  free(file.bytes);
+  lam_context_destroy(context);
+}
+
+static void an_applied_model_is_saved_as_its_layers(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(NULL);
+  lam_node x = lam_input(lam_graph_create(context), (lam_shape){ { 2 }, 1 });
+  x = lam_apply_model(test_small_model(context), "part", &x, 1, NULL);
+  x = lam_dense(x, 3, NULL);
+  lam_model *model = lam_model_create(&x, 1);
+  test_bytes file = written(model), again;
+  lam_model *loaded = lam_model_load_memory(context, file.bytes, file.size);
+  assert_non_null(loaded);
+  assert_int_equal(lam_model_set_trainable(loaded, "part", false), LAM_OK);
+  assert_int_equal(lam_model_set_trainable(loaded, "part", true), LAM_OK);
+  again = written(loaded);
+  assert_int_equal(file.size, again.size);
+  assert_memory_equal(file.bytes, again.bytes, file.size);
+  free(file.bytes);
+  free(again.bytes);
+  lam_context_destroy(context);
+}
+
 static void training_options_are_kept(void **state) {
   (void)state;
   lam_context *context = lam_context_create(NULL);
@@ -483,6 +531,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_loaded_model_predicts_the_same_bits_and_gives_the_same_bytes),
     cmocka_unit_test(an_input_shape_taken_from_the_data_is_saved),
+    cmocka_unit_test(rules_of_weights_and_what_is_frozen_are_kept),
+    cmocka_unit_test(an_applied_model_is_saved_as_its_layers),
     cmocka_unit_test(training_options_are_kept),
     cmocka_unit_test(every_truncation_is_refused),
     cmocka_unit_test(every_flipped_bit_of_the_header_is_refused_or_harmless),

@@ -34,10 +34,17 @@ static inline lam_model *test_model_of_all_layers(lam_context *context) {
                             &(lam_dense_options){ .activation = LAM_RELU,
                                                   .kernel_initializer = { LAM_HE_NORMAL, 0 },
                                                   .bias_initializer = { LAM_CONSTANT, 0.1f },
-                                                  .input_dim = 15 });
+                                                  .input_dim = 15,
+                                                  .kernel_regularizer = { 0.01f, 0.02f },
+                                                  .activity_regularizer = { .l2 = 0.5f },
+                                                  .bias_constraint = { LAM_MIN_MAX_NORM, 2, LAM_ZERO, 0.5f, 0 },
+                                                  .kernel_constraint = { .type = LAM_MAX_NORM, .axis = 1 } });
   lam_node shared = lam_apply(flat, (lam_node[]){ lam_dense(vector, 15, NULL) }, 1);
   lam_node sum = lam_merge(LAM_MERGE_ADD, (lam_node[]){ flat, shared, vector }, 3);
-  lam_node shaped = lam_reshape(lam_reshape(sum, (lam_shape){ { 2, 0 }, 2 }), (lam_shape){ { 6 }, 1 });
+  lam_node shaped =
+      lam_reshape(lam_reshape(lam_activity_regularization(sum, (lam_regularizer){ 0.1f, 0 }), (lam_shape){ { 2, 0 }, 2 }),
+                  (lam_shape){ { 6 }, 1 });
+  shaped = lam_trainable(lam_dense(shaped, 6, NULL), false);
   lam_node noisy = lam_gaussian_noise(lam_dropout(lam_prelu(shaped, (lam_initializer){ LAM_CONSTANT, 0.2f }), 0.25f), 0.1f);
   lam_node bent = lam_activate_with(lam_rescaling(noisy, 0.5f, LAM_ZERO), LAM_RELU,
                                     &(lam_activation_options){ .negative_slope = 0.1f, .max_value = 2, .threshold = 0.05f });

@@ -75,7 +75,7 @@ def run(layer, inputs, tensors):
         target = list(options["target_shape"])
         rest = math.prod(axis for axis in target if axis)
         return [axis or len(numbers) // rest for axis in target], numbers
-    if kind in ("Dropout", "GaussianNoise"):
+    if kind in ("Dropout", "GaussianNoise", "ActivityRegularization"):
         return shape, numbers  # at inference
     if kind == "Rescaling":
         return shape, [options["scale"] * x + options["offset"] for x in numbers]
