@@ -166,6 +166,58 @@ static void plain_standardize(float *y, size_t ldy, const float *x, size_t ldx, 
   EACH(Y = (X - (mean ? mean[j] : 0)) / fmaxf(sqrtf(variance[j]), 1e-7f))
 }
 
+/* ---- normalizations ------------------------------------------------------------------------------------------------ */
+
+#define Z ((X - mean[j]) / sqrtf(variance[j] + epsilon))
+#define ROW_Z ((X - statistics[2 * i]) * statistics[2 * i + 1])
+static void plain_column_moments(float *mean, float *variance, const float *x, size_t ldx, size_t rows, size_t columns) {
+  memset(mean, 0, columns * sizeof *mean);
+  memset(variance, 0, columns * sizeof *variance);
+  EACH(mean[j] += X / (float)rows)
+  EACH(variance[j] += (X - mean[j]) * (X - mean[j]) / (float)rows)
+}
+static void plain_normalize_columns(float *y, size_t ldy, const float *x, size_t ldx, const float *mean, const float *variance,
+                                    const float *gamma, const float *beta, float epsilon, size_t rows, size_t columns) {
+  EACH(Y = Z * gamma[j] + beta[j])
+}
+static void plain_normalize_columns_backward(float *dx, size_t lddx, float *dgamma, float *dbeta, const float *dy, size_t lddy,
+                                             const float *x, size_t ldx, const float *mean, const float *variance,
+                                             const float *gamma, float epsilon, size_t rows, size_t columns) {
+  float n = (float)rows;
+  memset(dgamma, 0, columns * sizeof *dgamma);
+  memset(dbeta, 0, columns * sizeof *dbeta);
+  EACH(dgamma[j] += DY * Z; dbeta[j] += DY)
+  EACH(DX = gamma[j] / sqrtf(variance[j] + epsilon) * (DY - dbeta[j] / n - Z * dgamma[j] / n))
+}
+static void plain_normalize_rows(float *y, size_t ldy, float *statistics, const float *x, size_t ldx, const float *gamma,
+                                 const float *beta, float epsilon, int centered, size_t rows, size_t columns) {
+  float n = (float)columns;
+  for (size_t i = 0; i < rows; i++) {
+    float mean = 0, variance = 0;
+    for (size_t j = 0; j < columns && centered; j++) mean += X / n;
+    for (size_t j = 0; j < columns; j++) variance += (X - mean) * (X - mean) / n;
+    statistics[2 * i] = mean;
+    statistics[2 * i + 1] = 1 / sqrtf(variance + epsilon);
+  }
+  EACH(Y = ROW_Z * gamma[j] + beta[j])
+}
+static void plain_normalize_rows_backward(float *dx, size_t lddx, const float *dy, size_t lddy, const float *x, size_t ldx,
+                                          const float *statistics, const float *gamma, int centered, size_t rows,
+                                          size_t columns) {
+  float n = (float)columns;
+  for (size_t i = 0; i < rows; i++) {
+    float sum = 0, product = 0;
+    for (size_t j = 0; j < columns; j++) sum += DY * gamma[j], product += DY * gamma[j] * ROW_Z;
+    if (!centered) sum = 0;
+    for (size_t j = 0; j < columns; j++) DX = statistics[2 * i + 1] * (DY * gamma[j] - sum / n - ROW_Z * product / n);
+  }
+}
+static void plain_normalize_rows_factors(float *dgamma, const float *dy, size_t lddy, const float *x, size_t ldx,
+                                         const float *statistics, size_t rows, size_t columns) {
+  memset(dgamma, 0, columns * sizeof *dgamma);
+  EACH(dgamma[j] += DY * ROW_Z)
+}
+
 /* ---- rows ---------------------------------------------------------------------------------------------------------- */
 
 static float maximum(const float *x, size_t n) {

@@ -2,7 +2,7 @@
  *
  * lamina.h: dense neural networks on the CPU. Include this one header.
  *
- * Each room can be read alone, in this order: base (errors, context), kernels, gemm, graph (layers), model, data, loss, optimizer,
+ * Each room can be read alone, in this order: base (errors, context), kernels, gemm, graph, layers, model, data, loss, optimizer,
  * train, file.
  */
 #ifndef LAMINA_H
@@ -14,6 +14,7 @@
 #include <lamina/gemm.h>
 #include <lamina/graph.h>
 #include <lamina/kernels.h>
+#include <lamina/layers.h>
 #include <lamina/loss.h>
 #include <lamina/model.h>
 #include <lamina/optimizer.h>

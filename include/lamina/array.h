@@ -20,6 +20,13 @@ typedef struct lam_shape {
   size_t rank;
 } lam_shape;
 
+/* Axes of a row, the batch not counted: 0 is the first, 1 the second (Keras's 1 and 2), -1 the last. count 0: the default of what
+ * takes them. */
+typedef struct lam_axes {
+  int axis[LAM_MAX_RANK];
+  size_t count;
+} lam_axes;
+
 typedef enum lam_type { LAM_FLOAT32, LAM_UINT8, LAM_INT32 } lam_type;
 
 /* A view on `rows` rows of the caller's memory, which is never copied or changed, and must stay while the view is in use. */

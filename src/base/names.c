@@ -152,6 +152,21 @@ static bool parse_shape(const char *text, lam_shape *shape) {
   return false;
 }
 
+/* "0,-1" */
+static bool parse_axes(const char *text, lam_axes *axes) {
+  lam_axes read = { { 0 }, 0 };
+  while (read.count < LAM_MAX_RANK) {
+    bool negative = *text == '-';
+    text += negative;
+    if (*text < '0' || *text > '9') return false;
+    int axis = *text++ - '0';
+    read.axis[read.count++] = negative ? -axis : axis;
+    if (!*text) return *axes = read, true;
+    if (*text++ != ',') return false;
+  }
+  return false;
+}
+
 static lam_status parse_enum(lam_context *context, const char *what, const lam_field *field, void *place, const char *text) {
   int value = lam_name_find(field->names, text);
   if (value >= 0) {
@@ -187,6 +202,7 @@ lam_status lam_field_parse(lam_context *context, const char *what, const lam_fie
   case LAM_FIELD_SEED: takes = parse_integer(text, UINT64_MAX, place) ? NULL : "a whole number from 0 to 2^64 - 1"; break;
   case LAM_FIELD_FLAG: takes = parse_flag(text, place) ? NULL : "0, 1, false or true"; break;
   case LAM_FIELD_SHAPE: takes = parse_shape(text, place) ? NULL : "a shape such as 28x28"; break;
+  case LAM_FIELD_AXES: takes = parse_axes(text, place) ? NULL : "axes such as 0,-1"; break;
   case LAM_FIELD_ENUM: return parse_enum(context, what, field, place, text);
   }
   if (!takes) return LAM_OK;

@@ -25,6 +25,7 @@ typedef enum lam_field_kind {
   LAM_FIELD_SEED,  /* uint64_t */
   LAM_FIELD_FLAG,  /* bool */
   LAM_FIELD_SHAPE, /* lam_shape; as text "28x28" */
+  LAM_FIELD_AXES,  /* lam_axes; as text "0,-1" */
   LAM_FIELD_ENUM   /* int-sized enum with `names` */
 } lam_field_kind;
 

@@ -19,9 +19,16 @@ static bool is_zero(lam_field_kind kind, const void *place) {
   case LAM_FIELD_SEED: return *(const uint64_t *)place == 0;
   case LAM_FIELD_FLAG: return !*(const bool *)place;
   case LAM_FIELD_SHAPE: return ((const lam_shape *)place)->rank == 0;
+  case LAM_FIELD_AXES: return ((const lam_axes *)place)->count == 0;
   case LAM_FIELD_ENUM: return *(const int *)place == 0;
   }
   return false;
+}
+
+static void put_axes(lam_json_writer *w, const lam_axes *axes) {
+  lam_json_open(w, '[');
+  for (size_t i = 0; i < axes->count; ++i) lam_json_put_float(w, (float)axes->axis[i]);
+  lam_json_close(w, ']');
 }
 
 void lam_json_put_fields(lam_json_writer *w, const lam_field *fields, const void *options) {
@@ -36,6 +43,7 @@ void lam_json_put_fields(lam_json_writer *w, const lam_field *fields, const void
     case LAM_FIELD_SEED: lam_json_put_integer(w, *(const uint64_t *)place); break;
     case LAM_FIELD_FLAG: lam_json_put_flag(w, *(const bool *)place); break;
     case LAM_FIELD_SHAPE: put_shape(w, place); break;
+    case LAM_FIELD_AXES: put_axes(w, place); break;
     case LAM_FIELD_ENUM: lam_json_put_text(w, fields->names[*(const int *)place]); break;
     }
   }
@@ -65,6 +73,18 @@ static bool get_shape(const lam_json *value, lam_shape *place) {
   return true;
 }
 
+static bool get_axes(const lam_json *value, lam_axes *place) {
+  if (value->kind != LAM_JSON_ARRAY || value->size > LAM_MAX_RANK) return false;
+  *place = (lam_axes){ .count = value->size };
+  const lam_json *axis = lam_json_first(value);
+  for (uint32_t i = 0; i < value->size; ++i, axis = lam_json_after(axis)) {
+    double number;
+    if (!lam_json_number(axis, &number) || !(fabs(number) <= LAM_MAX_RANK) || floor(number) != number) return false;
+    place->axis[i] = (int)number;
+  }
+  return true;
+}
+
 static lam_status get_enum(lam_context *context, const char *what, const lam_field *field, const lam_json *value, int *place) {
   int found = value->kind == LAM_JSON_STRING ? lam_name_find(field->names, value->text) : -1;
   if (found < 0)
@@ -88,6 +108,7 @@ lam_status lam_json_get_fields(lam_context *context, const char *what, const lam
     case LAM_FIELD_SEED: good = lam_json_integer(value, place); break;
     case LAM_FIELD_FLAG: good = lam_json_flag(value, place); break;
     case LAM_FIELD_SHAPE: good = get_shape(value, place); break;
+    case LAM_FIELD_AXES: good = get_axes(value, place); break;
     case LAM_FIELD_ENUM: {
       lam_status status = get_enum(context, what, fields, value, place);
       if (status) return status;

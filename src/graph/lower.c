@@ -105,11 +105,13 @@ const lam_shape *lam_output_shape(const lam_lowering *lowering) { return &this_n
 
 const lam_function *lam_lowered_function(const lam_lowering *lowering) { return &lowering->functions[lowering->node]; }
 
-lam_buffer lam_saved_value(lam_lowering *lowering) {
+lam_buffer lam_saved_numbers(lam_lowering *lowering, size_t width, bool whole) {
   lam_buffer *saved = &lowering->saved[lowering->node];
-  if (*saved == LAM_NO_BUFFER) *saved = lam_new_buffer(lowering, this_node(lowering)->width, false);
+  if (*saved == LAM_NO_BUFFER) *saved = lam_new_buffer(lowering, width, whole);
   return *saved;
 }
+
+lam_buffer lam_saved_value(lam_lowering *lowering) { return lam_saved_numbers(lowering, this_node(lowering)->width, false); }
 
 bool lam_has_backward(const lam_lowering *lowering) {
   return lowering->plan->options.backward && lowering->needs_gradient[lowering->node];

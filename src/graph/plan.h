@@ -18,7 +18,8 @@ typedef struct lam_operation lam_operation;
 /* What changes from one run of a plan to the next. */
 typedef struct lam_step {
   size_t rows;
-  bool training;         /* gradients are wanted: a loss writes them; noise is on */
+  bool training;         /* gradients are wanted: a loss writes them; noise is on, batch normalization learns */
+  bool still;            /* it does not: the gradients are only looked at */
   uint64_t seed, number; /* of noise: it is a function of both, of the layer and of the element */
 } lam_step;
 
@@ -27,7 +28,7 @@ typedef struct lam_operand {
   size_t ld; /* floats from one row to the next */
 } lam_operand;
 
-enum { LAM_MOST_OPERANDS = 4 };
+enum { LAM_MOST_OPERANDS = 6 };
 
 /* An entry of the plan. `run` computes the units [begin, end), which do not depend on each other: rows of the batch where `units`
  * is 0, else blocks of columns. Its meaning of the operands is its own; they come outputs first. */
@@ -148,6 +149,8 @@ const lam_shape *lam_output_shape(const lam_lowering *lowering);
 const lam_function *lam_lowered_function(const lam_lowering *lowering); /* the one to compute, which the plan may have changed */
 /* What the layer's forward pass leaves for its backward pass beside its result; made at the first call. */
 lam_buffer lam_saved_value(lam_lowering *lowering);
+/* Instead: `width` floats for each row of the batch, or with `whole` once for all of it. */
+lam_buffer lam_saved_numbers(lam_lowering *lowering, size_t width, bool whole);
 bool lam_has_backward(const lam_lowering *lowering); /* a backward pass will follow through this layer */
 
 float *lam_weight_values(lam_lowering *lowering, size_t weight); /* by the order of declaration */

@@ -89,6 +89,18 @@
   X(affine, (float *y, size_t ldy, const float *x, size_t ldx, float scale, float offset, size_t rows, size_t columns))          \
   X(standardize,                                                                                                                 \
     (float *y, size_t ldy, const float *x, size_t ldx, const float *mean, const float *variance, size_t rows, size_t columns))   \
+  X(column_moments, (float *mean, float *variance, const float *x, size_t ldx, size_t rows, size_t columns))                     \
+  X(normalize_columns, (float *y, size_t ldy, const float *x, size_t ldx, const float *mean, const float *variance,              \
+                        const float *gamma, const float *beta, float epsilon, size_t rows, size_t columns))                      \
+  X(normalize_columns_backward,                                                                                                  \
+    (float *dx, size_t lddx, float *dgamma, float *dbeta, const float *dy, size_t lddy, const float *x, size_t ldx,              \
+     const float *mean, const float *variance, const float *gamma, float epsilon, size_t rows, size_t columns))                  \
+  X(normalize_rows, (float *y, size_t ldy, float *statistics, const float *x, size_t ldx, const float *gamma, const float *beta, \
+                     float epsilon, int centered, size_t rows, size_t columns))                                                  \
+  X(normalize_rows_backward, (float *dx, size_t lddx, const float *dy, size_t lddy, const float *x, size_t ldx,                  \
+                              const float *statistics, const float *gamma, int centered, size_t rows, size_t columns))           \
+  X(normalize_rows_factors, (float *dgamma, const float *dy, size_t lddy, const float *x, size_t ldx, const float *statistics,   \
+                             size_t rows, size_t columns))                                                                       \
   X(prelu, (float *y, size_t ldy, const float *x, size_t ldx, const float *slopes, size_t rows, size_t columns))                 \
   X(prelu_backward, (float *dx, size_t lddx, const float *dy, size_t lddy, const float *x, size_t ldx, const float *slopes,      \
                      size_t rows, size_t columns))                                                                               \

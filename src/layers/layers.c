@@ -19,6 +19,10 @@ const lam_layer_type *const lam_layer_types[] = {
   &lam_dropout_type,
   &lam_gaussian_noise_type,
   &lam_activity_regularization_type,
+  &lam_batch_normalization_type,
+  &lam_layer_normalization_type,
+  &lam_rms_normalization_type,
+  &lam_glu_type,
 #define LAM_X(NAME, name) &lam_merge_types[LAM_MERGE_##NAME],
   LAM_MERGE_LIST(LAM_X)
 #undef LAM_X
@@ -56,4 +60,22 @@ lam_status lam_check_initializer(lam_context *context, const char *layer, lam_in
   if (!(initializer.value - initializer.value == 0.0f))
     return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: the value of an initializer is not finite", layer);
   return LAM_OK;
+}
+
+lam_status lam_check_epsilon(lam_context *context, const char *layer, float epsilon) {
+  char text[32];
+  if (epsilon >= 0.0f && epsilon - epsilon == 0.0f) return LAM_OK;
+  return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: epsilon is %s; it must be finite and at least 0", layer,
+                  lam_format_float(text, epsilon));
+}
+
+lam_initializer lam_initializer_or(lam_initializer said, lam_initializer_type standard) {
+  if (said.type == LAM_INITIALIZER_DEFAULT) said.type = standard;
+  return said;
+}
+
+lam_status lam_declare_gain(lam_shaping *shaping, const char *name, lam_shape shape, lam_initializer said,
+                            lam_initializer_type standard) {
+  size_t width = shape.size[shape.rank - 1];
+  return lam_declare_weight(shaping, name, shape, lam_initializer_or(said, standard), width, width);
 }

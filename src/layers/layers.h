@@ -6,11 +6,13 @@
 #define LAM_LAYERS_LAYERS_H
 
 #include "graph/plan.h"
+#include <lamina/layers.h>
 
 extern const lam_layer_type lam_dense_type, lam_flatten_type, lam_activation_type, lam_concatenate_type, lam_normalization_type;
 extern const lam_layer_type lam_merge_types[]; /* by lam_merge_type */
 extern const lam_layer_type lam_prelu_type, lam_reshape_type, lam_rescaling_type, lam_dropout_type, lam_gaussian_noise_type;
 extern const lam_layer_type lam_activity_regularization_type;
+extern const lam_layer_type lam_batch_normalization_type, lam_layer_normalization_type, lam_rms_normalization_type, lam_glu_type;
 
 /* The options of a Dense. */
 typedef struct lam_dense_layer {
@@ -50,6 +52,25 @@ lam_status lam_check_constraint(lam_context *context, const char *layer, const c
       { prefix "_rate", LAM_FIELD_FLOAT, offsetof(owner, member.rate), NULL, true }, {                                           \
     prefix "_axis", LAM_FIELD_SIZE, offsetof(owner, member.axis), NULL, true                                                     \
   }
+
+lam_status lam_check_epsilon(lam_context *context, const char *layer, float epsilon);
+lam_status lam_check_axes(lam_context *context, const char *layer, const lam_axes *axes);
+
+/* What an option says: `standard` where it is 0, and 0 where it is LAM_ZERO. */
+static inline float lam_option(float value, float standard) {
+  return value == 0.0f ? standard : value == LAM_ZERO ? 0.0f : value;
+}
+lam_initializer lam_initializer_or(lam_initializer said, lam_initializer_type standard);
+/* Declares a weight with a factor or a term for each element. */
+lam_status lam_declare_gain(lam_shaping *shaping, const char *name, lam_shape shape, lam_initializer said,
+                            lam_initializer_type standard);
+
+/* Marks the axes of a shape; no axes said: the last one. False where one of them is not there, or is said twice. */
+bool lam_find_axes(const lam_shape *shape, const lam_axes *axes, bool found[LAM_MAX_RANK]);
+/* The same for the first input, with a sentence. */
+lam_status lam_shape_axes(lam_shaping *shaping, const lam_axes *axes, bool found[LAM_MAX_RANK]);
+/* The number of elements along the axes, and their sizes, where they are the last ones in any order; else 0. */
+size_t lam_last_axes(const lam_shape *shape, const lam_axes *axes, lam_shape *last);
 
 /* Emits y = f(x) for the layer's function over its output shape, or dx = dy f'(x) from v, which is y or x
  * (lam_function_from_x); the buffers may be the same. */

@@ -168,7 +168,7 @@ static void run_check(lam_gradient_checking *check, lam_gradient_report *report)
   lam_trainer *trainer = check->trainer;
   for (size_t i = 0; i < check->row_count; i++) compare_row(check, check->rows[i]);
   for (size_t i = 0; i < check->sample_count; i++) add_penalty(check, &check->samples[i]);
-  lam_step step = { .rows = check->row_count, .training = true };
+  lam_step step = { .rows = check->row_count, .training = true, .still = true };
   lam_trainer_run_rows(trainer, check->data, check->rows, &step);
   double loss = lam_plan_loss(trainer->plan, &step);
   lam_plan_finish(trainer->plan, &step);

@@ -48,10 +48,11 @@ static const lam_optimizer_options optimizers[] = {
   { .type = LAM_SGD, .momentum = 0.9f, .nesterov = true },
 };
 
-/* The small model with noise, which a resumed fit must draw as if it had never stopped. */
+/* The small model with noise, which a resumed fit must draw as if it had never stopped, and with moving statistics. */
 static lam_model *noisy_model(lam_context *context) {
   lam_node x = lam_gaussian_noise(lam_input(lam_graph_create(context), (lam_shape){ { 2 }, 1 }), 0.05f);
   x = lam_dropout(lam_dense(x, 8, &(lam_dense_options){ .activation = LAM_SILU }), 0.3f);
+  x = lam_batch_normalization(x, &(lam_batch_normalization_options){ .momentum = 0.8f });
   x = lam_dense(x, 2, &(lam_dense_options){ .activation = LAM_SOFTMAX });
   return lam_model_create(&x, 1);
 }

@@ -51,6 +51,15 @@ static inline lam_model *test_model_of_all_layers(lam_context *context) {
   for (lam_merge_type type = LAM_MERGE_SUBTRACT; type <= LAM_MERGE_MINIMUM; type++)
     bent = lam_merge(type, (lam_node[]){ bent, vector }, 2);
   bent = lam_activate(lam_activate(bent, LAM_GELU), LAM_SELU);
+  bent = lam_batch_normalization(bent, &(lam_batch_normalization_options){ .momentum = 0.9f,
+                                                                           .epsilon = 0.01f,
+                                                                           .beta_initializer = { LAM_CONSTANT, 0.5f },
+                                                                           .moving_mean_initializer = { LAM_CONSTANT, -0.25f },
+                                                                           .moving_variance_initializer = { LAM_CONSTANT, 2 } });
+  bent = lam_glu(lam_concatenate((lam_node[]){ bent, vector }, 2), -1);
+  bent = lam_layer_normalization(lam_reshape(bent, (lam_shape){ { 2, 3 }, 2 }),
+                                 &(lam_layer_normalization_options){ .axes = { { 1, 0 }, 2 }, .no_center = true });
+  bent = lam_flatten(lam_rms_normalization(bent, &(lam_layer_normalization_options){ .gamma_initializer = { LAM_CONSTANT, 2 } }));
   lam_node both = lam_concatenate((lam_node[]){ lam_activate(sum, LAM_SIGMOID), vector, bent }, 3);
   lam_node outputs[] = { lam_named(lam_dense(both, 4, &(lam_dense_options){ .activation = LAM_SOFTMAX }), "classes"),
                          lam_dense(both, 1, NULL) };

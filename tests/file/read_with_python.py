@@ -87,6 +87,21 @@ def run(layer, inputs, tensors):
     if kind == "Normalization":
         mean, variance = tensors[name + "/mean"][1], tensors[name + "/variance"][1]
         return shape, [(x - m) / max(v ** 0.5, 1e-7) for row in rows_of(inputs[0]) for x, m, v in zip(row, mean, variance)]
+    if kind == "BatchNormalization":
+        gamma, beta, mean, variance = (tensors[name + "/" + weight][1] for weight in ("gamma", "beta", "moving_mean", "moving_variance"))
+        factors = [g / (v + options["epsilon"]) ** 0.5 for g, v in zip(gamma, variance)]
+        return shape, [(x - m) * f + b for row in rows_of(inputs[0]) for x, m, f, b in zip(row, mean, factors, beta)]
+    if kind in ("LayerNormalization", "RMSNormalization"):
+        rms, gains = kind[0] == "R", tensors[name + ("/scale" if kind[0] == "R" else "/gamma")]
+        out = []
+        for row in rows_of(([len(gains[1])], numbers)):
+            mean = 0 if rms else sum(row) / len(row)
+            variance = sum((x - mean) ** 2 for x in row) / len(row) + (options["epsilon"] or (1e-6 if rms else 1e-3))
+            out += [(x - mean) / variance ** 0.5 * g for x, g in zip(row, gains[1])]
+        return shape, out
+    if kind == "GLU":
+        half = shape[-1] // 2
+        return shape[:-1] + [half], [a / (1 + math.exp(-b)) for row in rows_of(inputs[0]) for a, b in zip(row[:half], row[half:])]
     raise ValueError(kind)
 
 

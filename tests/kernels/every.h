@@ -145,6 +145,37 @@ static inline void job_affine(const lam_kernel_table *t, const job *j) {
 static inline void job_standardize(const lam_kernel_table *t, const job *j) {
   t->standardize(j->y, j->ld, j->a, j->ld, j->b, j->c, j->rows, j->columns);
 }
+/* Variances are c, which is not negative; what a kernel writes beside its matrix goes where it has been read. */
+static inline void job_column_moments(const lam_kernel_table *t, const job *j) {
+  t->column_moments(j->row, j->c, j->a, j->ld, j->rows, j->columns);
+}
+static inline void job_normalize_columns(const lam_kernel_table *t, const job *j) {
+  t->normalize_columns(j->y, j->ld, j->a, j->ld, j->b, j->c, j->rows > 1 ? j->b : NULL, j->rows > 2 ? j->c : NULL, 0.01f, j->rows,
+                       j->columns);
+}
+static inline void job_normalize_columns_backward(const lam_kernel_table *t, const job *j) {
+  t->normalize_columns_backward(j->y, j->ld, j->row, j->c, j->a, j->ld, j->b, j->ld, j->b, j->c, j->rows > 1 ? j->b : NULL, 0.01f,
+                                j->rows, j->columns);
+}
+static inline void job_normalize_rows(const lam_kernel_table *t, const job *j) {
+  float statistics[16] = { 0 };
+  t->normalize_rows(j->y, j->ld, j->rows <= 8 ? statistics : NULL, j->a, j->ld, j->rows > 1 ? j->b : NULL,
+                    j->rows > 2 ? j->c : NULL, 0.01f, j->columns % 3 != 0, j->rows, j->columns);
+  for (size_t i = 0; i < j->rows && i < 8; ++i) j->row[0] += statistics[2 * i] * statistics[2 * i + 1];
+}
+static inline void job_normalize_rows_backward(const lam_kernel_table *t, const job *j) {
+  const float statistics[16] = { 0.5f,   2.0f, -1.0f, 0.25f, 0.0f, 31.0f, 3.0f, 1.5f,
+                                 0.125f, 7.0f, 9.0f,  0.5f,  1.0f, 1.0f,  2.0f, 3.0f };
+  for (size_t i = 0; i < j->rows; i += 8) {
+    t->normalize_rows_backward(j->y + i * j->ld, j->ld, j->a + i * j->ld, j->ld, j->b + i * j->ld, j->ld, statistics,
+                               j->rows > 1 ? j->c : NULL, j->columns % 3 != 0, j->rows - i < 8 ? j->rows - i : 8, j->columns);
+  }
+}
+static inline void job_normalize_rows_factors(const lam_kernel_table *t, const job *j) {
+  const float statistics[16] = { 0.5f,   2.0f, -1.0f, 0.25f, 0.0f, 31.0f, 3.0f, 1.5f,
+                                 0.125f, 7.0f, 9.0f,  0.5f,  1.0f, 1.0f,  2.0f, 3.0f };
+  t->normalize_rows_factors(j->row, j->a, j->ld, j->b, j->ld, statistics, j->rows < 8 ? j->rows : 8, j->columns);
+}
 static inline void job_log_sum_exp(const lam_kernel_table *t, const job *j) {
   t->log_sum_exp(j->row, j->a, j->ld, j->rows, j->columns);
 }

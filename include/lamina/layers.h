@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lamina/layers.h: layers that normalise, softmax along any axes, gated units. Each appends a node as those of lamina/graph.h do;
+ * options may be NULL, 0 means Keras's default, and a sentence tells what does not fit.
+ */
+#ifndef LAMINA_LAYERS_H
+#define LAMINA_LAYERS_H
+
+#include <lamina/graph.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- batch normalization ----------------------------------------------------------------------------------------- */
+
+typedef struct lam_batch_normalization_options {
+  float momentum; /* 0.99; of the moving statistics, at least 0 and at most 1. Taken as the decimal it was written as */
+  float epsilon;  /* 0.001, added to the variance; at least 0 */
+  bool no_center; /* without beta */
+  bool no_scale;  /* without gamma */
+  lam_initializer beta_initializer, gamma_initializer;                  /* zeros, ones */
+  lam_initializer moving_mean_initializer, moving_variance_initializer; /* zeros, ones */
+  uint64_t reserved[8];
+} lam_batch_normalization_options;
+
+/* Keras's BatchNormalization along the last axis: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta for each place on it.
+ * While training, mean and variance (the population's: divided by the number of rows) are those of the batch, all other axes
+ * taken together, and
+ *   moving = moving * momentum + batch's * (1 - momentum)
+ * for "moving_mean" and "moving_variance", two weights that no optimizer changes. A training step moves them as it runs forward,
+ * and so does lam_forward; a layer that is applied twice moves them twice. lam_evaluate, lam_predict, sessions and
+ * lam_gradient_check take the moving ones (the last the batch's) and change nothing. Models and checkpoints hold them, so that
+ * a resumed fit has the bits of one that was not interrupted; threads change nothing either, since a column belongs to one
+ * worker. Of a batch of one row the variance is 0 and y is beta. In a frozen layer (lam_model_set_trainable) training too takes
+ * the moving statistics and leaves them alone, as Keras's does. Accuracy, u = 2^-24: the mean is within u |mean| + 3 u d and the
+ * variance within 8 u of itself for up to 2^20 rows, d being the standard deviation, however far from 0 the mean is; y, given
+ * both, within 5 u (|y - beta| + |y|). Numbers above 1e18 in size have no finite variance, and a column with a NaN or an infinity
+ * gives NaN. Source: Ioffe, Szegedy, "Batch normalization", ICML 2015. Since 0.1. */
+LAM_API lam_node lam_batch_normalization(lam_node x, const lam_batch_normalization_options *options);
+
+/* ---- layer normalization ----------------------------------------------------------------------------------------- */
+
+typedef struct lam_layer_normalization_options {
+  lam_axes axes;                                       /* {-1}; several must be the last ones */
+  float epsilon;                                       /* 0.001 (rms: 1e-6), added to the variance; at least 0 */
+  bool no_center;                                      /* without beta */
+  bool no_scale;                                       /* without gamma */
+  lam_initializer beta_initializer, gamma_initializer; /* zeros, ones */
+  uint64_t reserved[8];
+} lam_layer_normalization_options;
+
+/* Keras's LayerNormalization: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, with mean and variance of the elements of
+ * each row along the axes; gamma and beta have the shape of these axes. In training and inference alike.
+ * Accuracy: d = ceil(n / 16) + 4 is the depth of a sum over n elements, s the standard deviation; where d u |mean| is below s,
+ * the mean is within u |mean| + (d + 4) u s, the variance within (2 d + 12) u of itself, and y, given both, within 6 u (|y -
+ * beta| + |y|). Source: Ba, Kiros, Hinton, "Layer normalization", 2016. Since 0.1. */
+LAM_API lam_node lam_layer_normalization(lam_node x, const lam_layer_normalization_options *options);
+
+/* Keras's RMSNormalization: y = x / sqrt(mean(x^2) + epsilon) * scale. no_center and beta_initializer say nothing here;
+ * gamma_initializer is that of the weight "scale". Source: Zhang, Sennrich, NeurIPS 2019. Since 0.1. */
+LAM_API lam_node lam_rms_normalization(lam_node x, const lam_layer_normalization_options *options);
+
+/* ---- gated units ------------------------------------------------------------------------------------------------- */
+
+/* Keras's glu: the first half of an axis times the sigmoid of the second, which halves it; 0 is the first axis of a row, -1 the
+ * last. A layer, and not a lam_activation, because an activation keeps its shape: Dense(2 n, activation="glu") is lam_dense(x, 2
+ * n, NULL) with lam_glu behind it. Errors: LAM_INVALID_SHAPE for an axis that the row does not have or whose size is odd.
+ * Source: Dauphin et al., "Language modeling with gated convolutional networks", ICML 2017. Since 0.1. */
+LAM_API lam_node lam_glu(lam_node x, int axis);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Normalizing and gated layers in a small network: losses and gradients of whole batches against an evaluator in double, with any
+ * thread count; what is refused.
+ */
+#include "support.h"
+
+#include <lamina.h>
+#include <math.h>
+
+enum { ROWS = 7, IN = 4, WIDTH = 12, WEIGHTS = 8, MOST = IN * WIDTH };
+
+/* dense (tanh) -> the layer -> (y - t)^2 summed and halved. Weights: kernel, bias, those of the layer, as the model has them. */
+static float x[ROWS][IN], targets[ROWS][WIDTH];
+static double w[WEIGHTS][MOST];
+
+typedef double batch[ROWS][WIDTH];
+
+typedef struct layer {
+  const char *name;
+  lam_node (*build)(lam_node h);
+  void (*value)(batch y, batch h); /* y may be h */
+  size_t width;
+} layer;
+
+/* ---- the evaluator ------------------------------------------------------------------------------------------------ */
+
+/* Normalises `count` numbers, `step` apart. */
+static void normalize(double *v, size_t count, size_t step, double epsilon, bool centered) {
+  double mean = 0, variance = 0;
+  for (size_t i = 0; i < count && centered; i++) mean += v[i * step] / (double)count;
+  for (size_t i = 0; i < count; i++) variance += (v[i * step] - mean) * (v[i * step] - mean) / (double)count;
+  for (size_t i = 0; i < count; i++) v[i * step] = (v[i * step] - mean) / sqrt(variance + epsilon);
+}
+
+static void scale(batch y, size_t period, const double *gamma, const double *beta) {
+  for (size_t i = 0; i < ROWS; i++)
+    for (size_t j = 0; j < WIDTH; j++) y[i][j] = y[i][j] * (gamma ? gamma[j % period] : 1) + (beta ? beta[j % period] : 0);
+}
+
+/* The columns of a batch of rows of `period` numbers. */
+static void normalize_columns(batch y, size_t period, double epsilon) {
+  for (size_t j = 0; j < period; j++) normalize(&y[0][j], ROWS * WIDTH / period, period, epsilon, true);
+}
+
+static void normalize_rows(batch y, size_t period, double epsilon, bool centered) {
+  for (size_t i = 0; i < ROWS * WIDTH / period; i++) normalize(&y[0][0] + i * period, period, 1, epsilon, centered);
+}
+
+#define VALUE(name, ...)                                                                                                         \
+  static void value_##name(batch y, batch h) {                                                                                   \
+    memcpy(y, h, sizeof(batch));                                                                                                 \
+    __VA_ARGS__;                                                                                                                 \
+  }
+#define LIKE(name, call, ...)                                                                                                    \
+  static lam_node build_##name(lam_node h) { return call; }                                                                      \
+  VALUE(name, __VA_ARGS__)
+
+static lam_node shaped(lam_node h, size_t a, size_t b) { return lam_reshape(h, (lam_shape){ { a, b }, 2 }); }
+
+static const double small = (double)0.001f, tiny = (double)1e-6f;
+
+LIKE(batch, lam_batch_normalization(h, NULL), normalize_columns(y, WIDTH, small); scale(y, WIDTH, w[2], w[3]))
+LIKE(batch_of_rows, lam_batch_normalization(shaped(h, 3, 4), &(lam_batch_normalization_options){ .epsilon = 0.25f }),
+     normalize_columns(y, 4, 0.25);
+     scale(y, 4, w[2], w[3]))
+LIKE(batch_without_gamma, lam_batch_normalization(h, &(lam_batch_normalization_options){ .no_scale = true }),
+     normalize_columns(y, WIDTH, small);
+     scale(y, WIDTH, NULL, w[2]))
+LIKE(batch_without_beta, lam_batch_normalization(h, &(lam_batch_normalization_options){ .no_center = true }),
+     normalize_columns(y, WIDTH, small);
+     scale(y, WIDTH, w[2], NULL))
+LIKE(batch_without_either,
+     lam_batch_normalization(h, &(lam_batch_normalization_options){ .no_scale = true, .no_center = true, .epsilon = LAM_ZERO }),
+     normalize_columns(y, WIDTH, 0))
+static lam_node build_batch_twice(lam_node h) {
+  lam_node once = lam_batch_normalization(h, NULL);
+  return lam_apply(once, &once, 1);
+}
+VALUE(
+    batch_twice, for (int i = 0; i < 2; i++) {
+      normalize_columns(y, WIDTH, small);
+      scale(y, WIDTH, w[2], w[3]);
+    })
+/* The moving statistics, 0.5 each here, act and stay. */
+LIKE(batch_frozen, lam_trainable(lam_batch_normalization(h, NULL), false),
+     for (size_t i = 0; i < ROWS * WIDTH; i++) y[i / WIDTH][i % WIDTH] = (y[i / WIDTH][i % WIDTH] - 0.5) / sqrt(0.5 + small);
+     scale(y, WIDTH, w[2], w[3]))
+LIKE(layer, lam_layer_normalization(h, NULL), normalize_rows(y, WIDTH, small, true); scale(y, WIDTH, w[2], w[3]))
+LIKE(layer_of_rows, lam_layer_normalization(shaped(h, 2, 6), &(lam_layer_normalization_options){ .no_scale = true }),
+     normalize_rows(y, 6, small, true);
+     scale(y, 6, NULL, w[2]))
+LIKE(layer_over_axes, lam_layer_normalization(shaped(h, 2, 6), &(lam_layer_normalization_options){ .axes = { { -1, 0 }, 2 } }),
+     normalize_rows(y, WIDTH, small, true);
+     scale(y, WIDTH, w[2], w[3]))
+LIKE(layer_without_either,
+     lam_layer_normalization(h, &(lam_layer_normalization_options){ .no_scale = true, .no_center = true, .epsilon = 0.5f }),
+     normalize_rows(y, WIDTH, 0.5, true))
+LIKE(rms, lam_rms_normalization(h, NULL), normalize_rows(y, WIDTH, tiny, false); scale(y, WIDTH, w[2], NULL))
+LIKE(rms_of_rows, lam_rms_normalization(shaped(h, 4, 3), &(lam_layer_normalization_options){ .no_scale = true }),
+     normalize_rows(y, 3, tiny, false))
+
+/* Blocks of n, the second of each pair the gate. */
+static void halve(batch y, size_t n) {
+  double out[ROWS * WIDTH / 2];
+  const double *in = &y[0][0];
+  for (size_t i = 0; i < ROWS * WIDTH / 2; i++) {
+    const double *pair = in + i / n * 2 * n + i % n;
+    out[i] = pair[0] / (1 + exp(-pair[n]));
+  }
+  for (size_t i = 0; i < ROWS * WIDTH / 2; i++) y[i / (WIDTH / 2)][i % (WIDTH / 2)] = out[i];
+}
+LIKE(glu, lam_glu(h, -1), halve(y, WIDTH / 2))
+LIKE(glu_of_rows, lam_glu(shaped(h, 3, 4), -1), halve(y, 2))
+LIKE(glu_of_columns, lam_glu(shaped(h, 4, 3), 0), halve(y, 6))
+
+#define LAYER(name, width)                                                                                                       \
+  { #name, build_##name, value_##name, width }
+static const layer layers[] = {
+  LAYER(batch, WIDTH),
+  LAYER(batch_of_rows, WIDTH),
+  LAYER(batch_without_gamma, WIDTH),
+  LAYER(batch_without_beta, WIDTH),
+  LAYER(batch_without_either, WIDTH),
+  LAYER(batch_twice, WIDTH),
+  LAYER(batch_frozen, WIDTH),
+  LAYER(layer, WIDTH),
+  LAYER(layer_of_rows, WIDTH),
+  LAYER(layer_over_axes, WIDTH),
+  LAYER(layer_without_either, WIDTH),
+  LAYER(rms, WIDTH),
+  LAYER(rms_of_rows, WIDTH),
+  LAYER(glu, WIDTH / 2),
+  LAYER(glu_of_rows, WIDTH / 2),
+  LAYER(glu_of_columns, WIDTH / 2),
+};
+
+static double mean_loss(const layer *l) {
+  batch h, y;
+  double sum = 0;
+  for (size_t row = 0; row < ROWS; row++)
+    for (size_t j = 0; j < WIDTH; j++) {
+      h[row][j] = w[1][j];
+      for (size_t i = 0; i < IN; i++) h[row][j] += (double)x[row][i] * w[0][i * WIDTH + j];
+      h[row][j] = tanh(h[row][j]);
+    }
+  l->value(y, h);
+  for (size_t row = 0; row < ROWS; row++)
+    for (size_t j = 0; j < l->width; j++)
+      sum += (y[row][j] - (double)targets[row][j]) * (y[row][j] - (double)targets[row][j]) / 2;
+  return sum / ROWS;
+}
+
+/* ---- the library's ------------------------------------------------------------------------------------------------ */
+
+typedef struct gradients {
+  float values[WEIGHTS][MOST];
+} gradients;
+
+static int keep(void *user, const lam_progress *progress) {
+  gradients *g = user;
+  if (progress->event != LAM_STEP_END) return 0;
+  for (size_t i = 0; i < lam_model_parameter_count(lam_trainer_model(progress->trainer)); i++) {
+    lam_parameter p;
+    lam_model_parameter(lam_trainer_model(progress->trainer), i, &p);
+    bool trained = !p.fixed && !p.frozen;
+    assert_true(trained == (lam_gradient(progress->trainer, i) != NULL));
+    if (trained) memcpy(g->values[i], lam_gradient(progress->trainer, i), p.count * sizeof(float));
+  }
+  return 0;
+}
+
+static void set_weights(lam_model *model) {
+  for (size_t i = 0; i < lam_model_parameter_count(model); i++) {
+    lam_parameter p;
+    float values[MOST];
+    lam_model_parameter(model, i, &p);
+    lam_random_uniform(values, p.count, 19, i, 0);
+    for (size_t j = 0; j < p.count; j++) w[i][j] = (double)(values[j] = p.fixed ? 0.5f : 2 * values[j] - 1);
+    assert_int_equal(lam_model_set_parameter(model, p.name, values, p.count), LAM_OK);
+  }
+}
+
+/* Values are below 8 and deviations above 1/8, so that terms of a gradient are below 64; each has passed fewer than 50 roundings,
+ * and a loss sums ROWS rows of them. Central differences with h = 1e-6 add 1e-8. */
+static const double bound = 64 * 50 * 0x1p-24 + 1e-8;
+
+static void check(const layer *l, unsigned threads) {
+  lam_context *context = lam_context_create(&(lam_context_options){ .gemm = "native", .threads = threads });
+  lam_node in = lam_input(lam_graph_create(context), (lam_shape){ { IN }, 1 });
+  lam_node y = lam_flatten(l->build(lam_dense(in, WIDTH, &(lam_dense_options){ .activation = LAM_TANH })));
+  lam_model *model = lam_model_create(&y, 1);
+  if (!model) fail_msg("%s: %s", l->name, lam_error_message(context));
+  set_weights(model);
+  float goal[ROWS * WIDTH];
+  for (size_t i = 0; i < ROWS; i++) memcpy(goal + i * l->width, targets[i], l->width * sizeof *goal);
+  lam_array rows = { .data = x, .rows = ROWS, .shape = { { IN }, 1 } },
+            out = { .data = goal, .rows = ROWS, .shape = { { l->width }, 1 } };
+  lam_dataset *data = lam_dataset_create(context, &rows, 1, &out, 1);
+  lam_trainer *trainer =
+      lam_trainer_create(model, &(lam_trainer_options){ .loss = LAM_SUM_OF_SQUARES, .optimizer = { .type = LAM_SGD } });
+  static gradients g;
+  if (lam_fit(trainer, data, &(lam_fit_options){ .no_shuffle = true, .callback = keep, .user = &g }))
+    fail_msg("%s: %s", l->name, lam_error_message(context));
+  size_t epochs = 0;
+  double loss = lam_trainer_history(trainer, &epochs)[0].loss;
+  if (!(fabs(loss - mean_loss(l)) < bound)) fail_msg("%s: loss %.9g, not %.9g", l->name, loss, mean_loss(l));
+  for (size_t i = 0; i < lam_model_parameter_count(model); i++) {
+    lam_parameter p;
+    lam_model_parameter(model, i, &p);
+    for (size_t j = 0; j < p.count && p.frozen; j++) assert_true((double)p.data[j] == w[i][j]);
+    for (size_t j = 0; j < p.count && !p.fixed && !p.frozen; j++) {
+      double before = w[i][j], h = 1e-6;
+      w[i][j] = before + h;
+      double above = mean_loss(l);
+      w[i][j] = before - h;
+      double slope = (above - mean_loss(l)) / (2 * h);
+      w[i][j] = before;
+      if (!(fabs((double)g.values[i][j] - slope) <= bound))
+        fail_msg("%s: %s[%zu] is %.9g, not %.9g", l->name, p.name, j, (double)g.values[i][j], slope);
+    }
+  }
+  lam_context_destroy(context);
+}
+
+static void losses_and_gradients_of_each_layer_are_right_with_any_thread_count(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) check(&layers[i], 1), check(&layers[i], 3);
+}
+
+/* ---- names and refusals ------------------------------------------------------------------------------------------- */
+
+static void weights_have_keras_names_and_order(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(NULL);
+  lam_node in = lam_input(lam_graph_create(context), (lam_shape){ { 2, 5 }, 2 });
+  lam_node y = lam_rms_normalization(lam_layer_normalization(lam_batch_normalization(in, NULL), NULL), NULL);
+  lam_model *model = lam_model_create(&y, 1);
+  static const struct {
+    const char *name;
+    float value;
+    bool fixed;
+  } expected[] = {
+    { "batch_normalization/gamma", 1, false },      { "batch_normalization/beta", 0, false },
+    { "batch_normalization/moving_mean", 0, true }, { "batch_normalization/moving_variance", 1, true },
+    { "layer_normalization/gamma", 1, false },      { "layer_normalization/beta", 0, false },
+    { "rms_normalization/scale", 1, false },
+  };
+  assert_int_equal(lam_model_parameter_count(model), 7);
+  for (size_t i = 0; i < 7; i++) {
+    lam_parameter p;
+    lam_model_parameter(model, i, &p);
+    assert_string_equal(p.name, expected[i].name);
+    assert_true(p.fixed == expected[i].fixed && p.count == 5);
+    for (size_t j = 0; j < 5; j++) assert_true(p.data[j] == expected[i].value);
+  }
+  lam_layer_info info;
+  lam_model_layer(model, 1, &info);
+  assert_true(strcmp(info.type, "BatchNormalization") == 0 && info.parameters == 20 && info.fixed == 10);
+  lam_context_destroy(context);
+}
+
+static void refuses(lam_context *context, lam_node node, const char *sentence) {
+  if (node.index >= 0) assert_null(lam_model_create(&node, 1));
+  assert_string_equal(lam_error_message(context), sentence);
+}
+
+static void wrong_options_and_shapes_are_refused(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(NULL);
+  lam_node in[16];
+  for (size_t i = 0; i < 16; i++) in[i] = lam_input(lam_graph_create(context), (lam_shape){ { 2, 5 }, 2 });
+  refuses(context, lam_batch_normalization(in[0], &(lam_batch_normalization_options){ .momentum = 1.5f }),
+          "batch_normalization: momentum is 1.5; it is at least 0 and at most 1");
+  refuses(context, lam_batch_normalization(in[1], &(lam_batch_normalization_options){ .epsilon = -1 }),
+          "batch_normalization: epsilon is -1; it must be finite and at least 0");
+  refuses(context, lam_batch_normalization(in[2], &(lam_batch_normalization_options){ .reserved = { 1 } }),
+          "batch_normalization: reserved fields of lam_batch_normalization_options must be zero");
+  refuses(context, lam_layer_normalization(in[3], &(lam_layer_normalization_options){ .epsilon = INFINITY }),
+          "layer_normalization: epsilon is inf; it must be finite and at least 0");
+  refuses(context, lam_layer_normalization(in[4], &(lam_layer_normalization_options){ .axes = { { 0 }, 1 } }),
+          "layer_normalization (LayerNormalization) after input (InputLayer) of shape (2, 5): its axes must be the last ones of "
+          "these "
+          "rows");
+  refuses(context, lam_layer_normalization(in[5], &(lam_layer_normalization_options){ .axes = { { 1, -1 }, 2 } }),
+          "layer_normalization (LayerNormalization) after input (InputLayer) of shape (2, 5): its axes must be the last ones of "
+          "these "
+          "rows");
+  refuses(context, lam_layer_normalization(in[6], &(lam_layer_normalization_options){ .axes = { { 0 }, 7 } }),
+          "layer_normalization: 7 axes, a row has at most 6");
+  refuses(context, lam_glu(in[7], -1), "glu (GLU) after input (InputLayer) of shape (2, 5): an axis of 5 cannot be halved");
+  refuses(context, lam_glu(in[8], 2),
+          "glu (GLU) after input (InputLayer) of shape (2, 5): its axes name one that these rows do not "
+          "have, or one twice");
+  refuses(context, lam_glu(in[9], 99), "glu: there is no axis 99, a row has at most 6");
+  lam_context_destroy(context);
+}
+
+static int make_data(void **state) {
+  (void)state;
+  lam_random_normal(&x[0][0], ROWS * IN, 1, 0, 0);
+  lam_random_normal(&targets[0][0], ROWS * WIDTH, 1, 1, 0);
+  return 0;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(losses_and_gradients_of_each_layer_are_right_with_any_thread_count),
+    cmocka_unit_test(weights_have_keras_names_and_order),
+    cmocka_unit_test(wrong_options_and_shapes_are_refused),
+  };
+  return cmocka_run_group_tests(tests, make_data, NULL);
+}
