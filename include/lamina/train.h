@@ -143,7 +143,7 @@ LAM_API lam_status lam_apply_gradients(lam_trainer *trainer);
 
 typedef struct lam_gradient_check_options {
   size_t rows;    /* of the batch, the dataset's first; 0: 32 */
-  size_t samples; /* numbers compared of each weight, drawn at random where it has more; 0: 100 */
+  size_t samples; /* numbers compared of each weight, drawn at random where it has more; 0: all */
   uint64_t reserved[8];
 } lam_gradient_check_options;
 
@@ -159,11 +159,12 @@ typedef struct lam_gradient_report {
   double deviation, bound;    /* how far they are apart, and what the rounding errors of the passes can sum up to */
 } lam_gradient_report;
 
-/* Compares the gradients that a step of fit would use with central differences of the loss, computed by plain loops in double
- * that share nothing with the kernels. For each gradient compared, `bound` is a first-order bound of its rounding error: the sum
- * of the absolute values of all its terms, times 2^-24 times the number of roundings that each has been through. The weights and
- * the optimizer's state stay as they are. Errors: as lam_fit before the first step; LAM_UNSUPPORTED for a layer that has no
- * reference; LAM_INVALID_DATA where no row is left. Since 0.1. */
+/* Compares the gradients that the next step of fit would use, on these rows and with the noise it would draw, with derivatives of
+ * the loss computed in double, all at once, by plain loops that share nothing with the kernels. `bound` is a first-order bound of
+ * rounding errors, derived for each gradient from this network, its weights and these rows (docs/numerics.md). The weights and
+ * the optimizer's state stay as they are; memory is 100 bytes for each number of the network on these rows. Errors: as lam_fit
+ * before the first step; LAM_UNSUPPORTED for a layer or a loss that has no reference; LAM_INVALID_DATA where no row is left.
+ * Since 0.1. */
 LAM_API lam_status lam_gradient_check(lam_trainer *trainer, const lam_dataset *data, const lam_gradient_check_options *options,
                                       lam_gradient_report *report);
 

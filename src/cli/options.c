@@ -70,7 +70,7 @@ const cli_option cli_options[] = {
     NULL, false, false },
   { "--dot", FLAG, AT(dot), SUMMARY, 0, NULL, "the network as a graph in the language of Graphviz", NULL, NULL, false, false },
   { "--draw", SIZE, AT(draw), DATA, 0, "N", "draw the first N pictures", NULL, NULL, false, false },
-  { "--samples", SIZE, AT(samples), GRADCHECK, 0, "N", "numbers compared of each weight tensor", "100", NULL, false, false },
+  { "--samples", SIZE, AT(samples), GRADCHECK, 0, "N", "numbers compared of each weight tensor, instead of all", NULL, NULL, false, false },
   { "--json", OPTIONAL_TEXT, AT(json), TRAIN | EVALUATE | GRADCHECK | GEMM, 0, "[FILE]",
     "the numbers as JSON, to a file or standard output", NULL, NULL, false, false },
   { "--plot", TEXT, AT(plot), TRAIN, 0, "FILE", "draw loss and accuracy by epoch (.svg)", NULL, NULL, false, false },

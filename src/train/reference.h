@@ -1,42 +1,64 @@
 /* SPDX-License-Identifier: MIT
  *
- * A network and its losses evaluated in double by plain loops, one row at a time: what lam_gradient_check compares with. It
- * shares nothing with kernels, plans and backward passes, only the model's description and its weights.
+ * A network and its losses evaluated in double on a tape, a batch at a time: what lam_gradient_check compares with. It shares
+ * nothing with kernels and their backward passes, only the model's description and its weights. Each type of layer, each
+ * activation and each loss is its formula, forwards; the derivatives and the bounds of rounding errors are the tape's.
  */
 #ifndef LAM_TRAIN_REFERENCE_H
 #define LAM_TRAIN_REFERENCE_H
 
 #include "graph/plan.h"
+#include "train/tape.h"
+
+typedef struct lam_reference_function {
+  lam_activation activation;
+  double p[LAM_MOST_PARAMETERS];
+} lam_reference_function;
 
 typedef struct lam_reference {
+  const lam_plan *plan;
   const lam_model *model;
-  const lam_loss_type *loss;
-  bool *logits;        /* for each output: its loss takes logits, and its activation is left out */
-  double *weights;     /* the model's block */
-  double *values;      /* of all nodes, one after the other: a row */
-  double *spread;      /* the same places: see lam_reference_spread */
-  unsigned char *mask; /* the same places: which relus let through; taken anew where `freeze` */
-  double *scale;       /* for each node: the largest sum of absolute values that one of its numbers is the result of */
-  size_t *offset;      /* of each node in these */
-  double largest;      /* absolute value seen of all */
-  double bent;         /* the largest scale of what went into a curved activation or a cross-entropy */
-  bool freeze, near_kink;
+  lam_step step;
+  size_t rows, most_rows;
+  lam_tape tape;
+  lam_term weights; /* the first of the model's block */
+  lam_term loss;    /* of the batch */
+  lam_term *first;  /* for each node: the first of its rows x width values */
+  lam_term *room;   /* for a node's values while they are made */
+  size_t room_size;
+  lam_reference_function *functions; /* for each node */
+  unsigned char *unclear;            /* for each row: a kink so near that rounding decides on which side of it a float is */
 } lam_reference;
 
-/* The arrays above, to be freed with lam_reference_close; LAM_UNSUPPORTED names a layer that has no reference. */
-lam_status lam_reference_open(lam_reference *reference, const lam_model *model, const lam_loss_type *loss, bool from_logits);
+/* For batches of up to `rows` of the plan's, to be closed even where it fails; LAM_UNSUPPORTED names a layer or a loss that has
+ * no reference. */
+lam_status lam_reference_open(lam_reference *reference, const lam_plan *plan, size_t rows);
 void lam_reference_close(lam_reference *reference);
 
-/* The loss of a row, all outputs together. `inputs` has a row for each input; `targets` floats, or labels as int32 in the same
- * memory, for each output. With `freeze` set, relus are decided anew, and near_kink is set where one of them, or a clip, is so
- * near its kink that rounding in float may decide otherwise; without, they stay as they were decided last. */
-double lam_reference_loss(lam_reference *reference, const float *const *inputs, const float *const *targets);
+/* Evaluates the rows that lie in the plan's inputs and targets, and the derivatives of their loss. */
+lam_status lam_reference_run(lam_reference *reference, const lam_step *step);
 
-/* How far the loss of the row evaluated last could move if every term of its derivative by number `index` of weight `weight` had
- * the same sign: the sum of their absolute values, times a factor for what the errors of the forward pass do to them. */
-double lam_reference_spread(lam_reference *reference, const float *const *targets, size_t weight, size_t index);
+/* The derivative by number `index` of weight `weight`, and how far a gradient in float may be from it. */
+double lam_reference_gradient(const lam_reference *reference, size_t weight, size_t index, double *bound);
 
-/* The number of roundings on the way from the inputs to the loss and back. */
-double lam_reference_roundings(const lam_reference *reference);
+/* ---- the parts ---------------------------------------------------------------------------------------------------- */
+
+/* A layer's values for all rows, row by row, from those of the inputs. */
+typedef void lam_reference_layer(lam_reference *reference, size_t node, lam_term *y);
+/* NULL: there is none. */
+lam_reference_layer *lam_reference_layer_of(const lam_layer_type *type);
+
+/* A row's loss. `logits`: y are logits. Targets are floats, or a label as int32 in the same memory. */
+typedef lam_term lam_reference_loss(lam_tape *tape, lam_term y, const float *target, size_t count, bool logits);
+lam_reference_loss *lam_reference_loss_of(const lam_loss_type *loss);
+
+/* An activation over `count` numbers that lie next to each other; y may be x. */
+void lam_reference_activate(lam_tape *tape, const lam_reference_function *function, const lam_term *x, lam_term *y, size_t count);
+
+/* Numbers that follow are of this row. */
+static inline void lam_reference_row(lam_reference *reference, size_t row) { reference->tape.unclear = &reference->unclear[row]; }
+
+/* log sum_j exp(x_j - m) and the terms next to each other x_j - m, m being the largest. */
+lam_term lam_reference_log_sum(lam_tape *tape, lam_term x, size_t count, lam_term *shifted);
 
 #endif

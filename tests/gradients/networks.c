@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tables of layers and losses, and the networks they make.
+ */
+#include "networks.h"
+
+#include "layers/layers.h"
+#include <stdio.h>
+
+/* ---- layers ------------------------------------------------------------------------------------------------------- */
+
+static lam_node in_dense(lam_node x, const middle *how) {
+  return lam_dense(x, WIDTH, &(lam_dense_options){ .activation = how->activation });
+}
+
+/* Behind a layer that it cannot be computed with. */
+static lam_node alone(lam_node x, const middle *how) {
+  return lam_activate_with(lam_rescaling(x, 1.5f, 0.1f), how->activation, &how->options);
+}
+
+/* In rows of three. */
+static lam_node along_last_axis(lam_node x, const middle *how) {
+  lam_node y = lam_reshape(x, (lam_shape){ { 2, WIDTH / 2 }, 2 });
+  return lam_flatten(lam_dense(lam_activate(y, how->activation), 2, NULL));
+}
+
+static lam_node normalization(lam_node x, const middle *how) {
+  (void)how;
+  return lam_normalization(x);
+}
+
+static lam_node prelu(lam_node x, const middle *how) {
+  (void)how;
+  return lam_prelu(x, (lam_initializer){ LAM_INITIALIZER_DEFAULT, 0 });
+}
+
+static lam_node dropout(lam_node x, const middle *how) {
+  (void)how;
+  return lam_dropout(x, 0.4f);
+}
+
+static lam_node gaussian_noise(lam_node x, const middle *how) {
+  (void)how;
+  return lam_gaussian_noise(x, 0.3f);
+}
+
+static lam_node merge_two(lam_node x, const middle *how) {
+  lam_node both[] = { x, lam_dense(x, WIDTH, &(lam_dense_options){ .no_bias = true }) };
+  return lam_merge(how->merge, both, 2);
+}
+
+static lam_node merge_three(lam_node x, const middle *how) {
+  lam_node all[] = { lam_dense(x, WIDTH, NULL), x, lam_dense(x, WIDTH, &(lam_dense_options){ .activation = LAM_TANH }) };
+  return lam_merge(how->merge, all, 3);
+}
+
+static lam_node concatenate(lam_node x, const middle *how) {
+  (void)how;
+  lam_node parts[] = { lam_reshape(x, (lam_shape){ { 2, 0 }, 2 }),
+                       lam_reshape(lam_dense(x, 4, NULL), (lam_shape){ { 2, 2 }, 2 }) };
+  return lam_flatten(lam_concatenate(parts, 2));
+}
+
+/* Applied three times, also to its own result. */
+static lam_node shared(lam_node x, const middle *how) {
+  lam_node first = lam_dense(x, WIDTH, &(lam_dense_options){ .activation = how->activation });
+  lam_node again = lam_apply(first, &first, 1), both[] = { first, lam_apply(first, &again, 1) };
+  return lam_merge(LAM_MERGE_ADD, both, 2);
+}
+
+static lam_node penalized(lam_node x, const middle *how) {
+  lam_dense_options options = { .activation = how->activation,
+                                .kernel_regularizer = { 0.1f, 0.2f },
+                                .bias_regularizer = { 0, 0.3f },
+                                .activity_regularizer = { 0.2f, 0.1f } };
+  return lam_dense(x, WIDTH, &options);
+}
+
+static lam_node activity(lam_node x, const middle *how) {
+  (void)how;
+  return lam_activity_regularization(x, (lam_regularizer){ 0.3f, 0.2f });
+}
+
+static lam_node frozen(lam_node x, const middle *how) {
+  lam_node y = lam_dense(x, WIDTH, &(lam_dense_options){ .activation = how->activation, .kernel_regularizer = { 0, 0.5f } });
+  return lam_trainable(y, false);
+}
+
+static lam_node model_inside(lam_node x, const middle *how) {
+  lam_node y = lam_dense(lam_input(lam_graph_create(x.graph->object.context), (lam_shape){ { WIDTH }, 1 }), WIDTH,
+                         &(lam_dense_options){ .activation = how->activation });
+  return lam_apply_model(lam_model_create(&y, 1), "inside", &x, 1, NULL);
+}
+
+const middle middles[] = {
+#define LAM_X(NAME, name) { #name " in dense", in_dense, LAM_##NAME, { 0 }, 0 }, { #name, alone, LAM_##NAME, { 0 }, 0 },
+  LAM_ACTIVATION_LIST(LAM_X)
+#undef LAM_X
+      { "relu with all", alone, LAM_RELU, { .negative_slope = 0.2f, .max_value = 1, .threshold = 0.1f }, 0 },
+  { "leaky_relu 0.3", alone, LAM_LEAKY_RELU, { .negative_slope = 0.3f }, 0 },
+  { "elu 0.7", alone, LAM_ELU, { .alpha = 0.7f }, 0 },
+  { "celu 0.7", alone, LAM_CELU, { .alpha = 0.7f }, 0 },
+  { "hard_shrink 0.2", alone, LAM_HARD_SHRINK, { .threshold = 0.2f }, 0 },
+  { "soft_shrink 0.2", alone, LAM_SOFT_SHRINK, { .threshold = 0.2f }, 0 },
+  { "threshold 0.1", alone, LAM_THRESHOLD, { .threshold = 0.1f, .value = -0.3f }, 0 },
+  { "squareplus 2", alone, LAM_SQUAREPLUS, { .b = 2 }, 0 },
+  { "softmax along an axis", along_last_axis, LAM_SOFTMAX, { 0 }, 0 },
+  { "log_softmax along an axis", along_last_axis, LAM_LOG_SOFTMAX, { 0 }, 0 },
+  { "sparsemax along an axis", along_last_axis, LAM_SPARSEMAX, { 0 }, 0 },
+  { "normalization", normalization, LAM_LINEAR, { 0 }, 0 },
+  { "prelu", prelu, LAM_LINEAR, { 0 }, 0 },
+  { "dropout", dropout, LAM_LINEAR, { 0 }, 0 },
+  { "gaussian noise", gaussian_noise, LAM_LINEAR, { 0 }, 0 },
+#define LAM_X(NAME, name) { #name " two", merge_two, LAM_LINEAR, { 0 }, LAM_MERGE_##NAME },
+  LAM_MERGE_LIST(LAM_X)
+#undef LAM_X
+      { "add three", merge_three, LAM_LINEAR, { 0 }, LAM_MERGE_ADD },
+  { "multiply three", merge_three, LAM_LINEAR, { 0 }, LAM_MERGE_MULTIPLY },
+  { "average three", merge_three, LAM_LINEAR, { 0 }, LAM_MERGE_AVERAGE },
+  { "maximum three", merge_three, LAM_LINEAR, { 0 }, LAM_MERGE_MAXIMUM },
+  { "minimum three", merge_three, LAM_LINEAR, { 0 }, LAM_MERGE_MINIMUM },
+  { "concatenate", concatenate, LAM_LINEAR, { 0 }, 0 },
+  { "penalties", penalized, LAM_TANH, { 0 }, 0 },
+  { "penalties of relu", penalized, LAM_RELU, { 0 }, 0 },
+  { "activity", activity, LAM_LINEAR, { 0 }, 0 },
+  { "frozen", frozen, LAM_TANH, { 0 }, 0 },
+  { "model inside", model_inside, LAM_TANH, { 0 }, 0 },
+  { "shared", shared, LAM_SOFTPLUS, { 0 }, 0 },
+};
+const size_t middle_count = sizeof middles / sizeof *middles;
+
+/* ---- losses ------------------------------------------------------------------------------------------------------- */
+
+const head heads[] = {
+  { LAM_SPARSE_CATEGORICAL_CROSSENTROPY, LAM_SOFTMAX, false, false },
+  { LAM_SPARSE_CATEGORICAL_CROSSENTROPY, LAM_SOFTMAX, false, true },
+  { LAM_SPARSE_CATEGORICAL_CROSSENTROPY, LAM_SIGMOID, false, false },
+  { LAM_SPARSE_CATEGORICAL_CROSSENTROPY, LAM_LINEAR, true, false },
+  { LAM_CATEGORICAL_CROSSENTROPY, LAM_SOFTMAX, false, false },
+  { LAM_CATEGORICAL_CROSSENTROPY, LAM_SOFTMAX, false, true },
+  { LAM_CATEGORICAL_CROSSENTROPY, LAM_SOFTPLUS, false, false },
+  { LAM_CATEGORICAL_CROSSENTROPY, LAM_LINEAR, true, false },
+  { LAM_BINARY_CROSSENTROPY, LAM_SIGMOID, false, false },
+  { LAM_BINARY_CROSSENTROPY, LAM_SIGMOID, false, true },
+  { LAM_BINARY_CROSSENTROPY, LAM_SOFTMAX, false, false },
+  { LAM_BINARY_CROSSENTROPY, LAM_LINEAR, true, false },
+  { LAM_MEAN_SQUARED_ERROR, LAM_LINEAR, false, false },
+  { LAM_MEAN_SQUARED_ERROR, LAM_SOFTMAX, false, false },
+  { LAM_SUM_OF_SQUARES, LAM_TANH, false, false },
+  { LAM_SUM_OF_SQUARES, LAM_GELU, false, false },
+};
+const size_t head_count = sizeof heads / sizeof *heads;
+
+/* ---- networks ----------------------------------------------------------------------------------------------------- */
+
+const char *network_name(const middle *m, const head *h) {
+  static char text[160];
+  const char *fused = h->from_logits ? ", from logits" : h->no_fusion ? ", not fused" : "";
+  (void)snprintf(text, sizeof text, "%s, %s, %s%s", m->name, lam_activation_names[h->last], lam_loss_names[h->loss], fused);
+  return text;
+}
+
+/* Weights of about 1/3, so that activations are neither straight nor flat; variances are positive. */
+static void draw_weights(lam_model *model) {
+  for (size_t i = 0; i < lam_model_parameter_count(model); i++) {
+    lam_parameter p;
+    float values[64];
+    assert_int_equal(lam_model_parameter(model, i, &p), LAM_OK);
+    assert_true(p.count <= sizeof values / sizeof *values);
+    lam_random_uniform(values, p.count, 9, i, 0);
+    for (size_t j = 0; j < p.count; j++) values[j] = strstr(p.name, "variance") ? values[j] + 0.5f : 1.2f * values[j] - 0.6f;
+    assert_int_equal(lam_model_set_parameter(model, p.name, values, p.count), LAM_OK);
+  }
+}
+
+network network_open(lam_context *context, const middle *m, const head *h) {
+  static float x[ROWS][IN], targets[ROWS][OUT];
+  static int32_t labels[ROWS];
+  lam_random_normal(&x[0][0], ROWS * IN, 1, 0, 0);
+  lam_random_uniform(&targets[0][0], ROWS * OUT, 1, 1, 0);
+  for (size_t i = 0; i < ROWS; i++) {
+    float sum = targets[i][0] + targets[i][1] + targets[i][2];
+    labels[i] = (int32_t)(i % OUT);
+    for (size_t j = 0; j < OUT; j++) targets[i][j] /= sum;
+  }
+  network n = { .context = context };
+  lam_array inputs = { .data = x, .rows = ROWS, .shape = { { IN }, 1 } };
+  lam_array dense = { .data = targets, .rows = ROWS, .shape = { { OUT }, 1 } };
+  lam_array sparse = { .data = labels, .type = LAM_INT32, .rows = ROWS };
+  n.data = lam_dataset_create(context, &inputs, 1, lam_loss_type_of(h->loss)->sparse ? &sparse : &dense, 1);
+  lam_node first = lam_dense(lam_input(lam_graph_create(context), inputs.shape), WIDTH, NULL);
+  lam_node y = lam_dense(m->append(first, m), OUT, &(lam_dense_options){ .activation = h->last });
+  lam_model *model = lam_model_create(&y, 1);
+  if (!model) fail_msg("%s: %s", network_name(m, h), lam_error_message(context));
+  draw_weights(model);
+  lam_trainer_options how = { .loss = h->loss, .from_logits = h->from_logits, .no_fusion = h->no_fusion };
+  n.trainer = lam_trainer_create(model, &how);
+  if (!n.trainer) fail_msg("%s: %s", network_name(m, h), lam_error_message(context));
+  return n;
+}
+
+lam_gradient_report network_check(const network *n, lam_reference *reference) {
+  lam_gradient_report report;
+  if (lam_gradient_check(n->trainer, n->data, NULL, &report)) fail_msg("%s", lam_error_message(n->context));
+  const lam_plan *plan = n->trainer->plan;
+  lam_step step = { .rows = report.rows, .training = true, .seed = n->trainer->seed, .number = n->trainer->position.steps };
+  assert_int_equal(lam_reference_open(reference, plan, report.rows), LAM_OK);
+  assert_int_equal(lam_reference_run(reference, &step), LAM_OK);
+  return report;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Small networks of which the gradients are checked: each layer of a table between dense ones, under each loss of another.
+ */
+#ifndef LAM_TESTS_GRADIENTS_NETWORKS_H
+#define LAM_TESTS_GRADIENTS_NETWORKS_H
+
+#include "support.h"
+
+#include "train/reference.h"
+#include "train/trainer.h"
+#include <lamina.h>
+
+enum { ROWS = 13, IN = 5, WIDTH = 6, OUT = 3 };
+
+/* A layer, behind a dense one of WIDTH units. */
+typedef struct middle {
+  const char *name;
+  lam_node (*append)(lam_node x, const struct middle *how);
+  lam_activation activation;
+  lam_activation_options options;
+  lam_merge_type merge;
+} middle;
+
+/* A loss, with the activation of the output before it. */
+typedef struct head {
+  lam_loss loss;
+  lam_activation last;
+  bool from_logits, no_fusion;
+} head;
+
+extern const middle middles[];
+extern const head heads[];
+extern const size_t middle_count, head_count;
+
+/* A trainer with its context, whose weights are all drawn, and data for it. */
+typedef struct network {
+  lam_context *context;
+  lam_trainer *trainer;
+  lam_dataset *data;
+} network;
+
+network network_open(lam_context *context, const middle *m, const head *h);
+const char *network_name(const middle *m, const head *h);
+
+/* Runs the check; then the trainer's plan has gradients, and `reference` those of the same rows, to be closed. */
+lam_gradient_report network_check(const network *n, lam_reference *reference);
+
+#endif
