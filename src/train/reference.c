@@ -6,6 +6,31 @@
 
 #include <string.h>
 
+/* ---- what layers use ---------------------------------------------------------------------------------------------- */
+
+static const void *field_of(const lam_reference *r, size_t index, const char *name) {
+  const lam_layer *layer = r->model->nodes[index].layer;
+  for (const lam_field *field = layer->type->fields; field->name; field++)
+    if (strcmp(field->name, name) == 0) return layer->options + field->offset;
+  return NULL;
+}
+
+double lam_reference_option(const lam_reference *r, size_t index, const char *name, double standard) {
+  const void *field = field_of(r, index, name);
+  float value = 0.0f;
+  if (field) memcpy(&value, field, sizeof value);
+  return value == 0.0f ? standard : value == LAM_ZERO ? 0 : (double)value;
+}
+
+bool lam_reference_flag(const lam_reference *r, size_t index, const char *name) {
+  const void *field = field_of(r, index, name);
+  bool value = false;
+  if (field) memcpy(&value, field, sizeof value);
+  return value;
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------ */
+
 /* The node's values next to each other: as they are, or as copies. */
 static lam_term line_up(lam_tape *tape, const lam_term *y, size_t count) {
   bool in_line = true;

@@ -61,4 +61,26 @@ static inline void lam_reference_row(lam_reference *reference, size_t row) { ref
 /* log sum_j exp(x_j - m) and the terms next to each other x_j - m, m being the largest. */
 lam_term lam_reference_log_sum(lam_tape *tape, lam_term x, size_t count, lam_term *shifted);
 
+/* ---- what layers use ---------------------------------------------------------------------------------------------- */
+
+static inline const lam_model_node *lam_reference_node(const lam_reference *r, size_t index) { return &r->model->nodes[index]; }
+
+/* The size of the last axis. */
+static inline size_t lam_reference_last(const lam_model_node *node) { return node->shape.size[node->shape.rank - 1]; }
+
+/* The first value of one of a node's inputs, and of one of its weights. */
+static inline lam_term lam_reference_input(const lam_reference *r, size_t index, size_t input) {
+  return r->first[r->model->nodes[index].inputs[input]];
+}
+static inline lam_term lam_reference_weight(const lam_reference *r, size_t index, size_t weight) {
+  return r->weights + (lam_term)r->model->weights[r->model->nodes[index].first_weight + weight].offset;
+}
+
+/* Among the layer's options, by their names in files: a float, `standard` where nothing is said, and a flag. */
+double lam_reference_option(const lam_reference *r, size_t index, const char *name, double standard);
+bool lam_reference_flag(const lam_reference *r, size_t index, const char *name);
+
+/* In reference_normalize.c. */
+lam_reference_layer lam_reference_batch_normalization, lam_reference_layer_normalization, lam_reference_glu;
+
 #endif

@@ -8,37 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- what layers share -------------------------------------------------------------------------------------------- */
-
-static const lam_model_node *node_of(const lam_reference *r, size_t index) { return &r->model->nodes[index]; }
-
-static size_t last_size(const lam_model_node *node) { return node->shape.size[node->shape.rank - 1]; }
-
-/* The first value of one of the node's inputs, and of one of its weights. */
-static lam_term input_of(const lam_reference *r, size_t index, size_t input) {
-  return r->first[node_of(r, index)->inputs[input]];
-}
-
-static const lam_weight *weight_of(const lam_reference *r, size_t index, size_t weight) {
-  return &r->model->weights[node_of(r, index)->first_weight + weight];
-}
-
-static lam_term weight_term(const lam_reference *r, size_t index, size_t weight) {
-  return r->weights + (lam_term)weight_of(r, index, weight)->offset;
-}
-
-/* A float among the layer's options, by its name in files; 0 where LAM_ZERO says so. */
-static double option(const lam_reference *r, size_t index, const char *name) {
-  const lam_layer *layer = node_of(r, index)->layer;
-  for (const lam_field *field = layer->type->fields; field->name; field++) {
-    float value;
-    if (strcmp(field->name, name) != 0) continue;
-    memcpy(&value, layer->options + field->offset, sizeof value);
-    return value == LAM_ZERO ? 0 : (double)value;
-  }
-  return 0;
-}
-
 /* ---- activations -------------------------------------------------------------------------------------------------- */
 
 lam_term lam_reference_log_sum(lam_tape *tape, lam_term x, size_t count, lam_term *shifted) {
@@ -112,49 +81,50 @@ void lam_reference_activate(lam_tape *tape, const lam_reference_function *functi
 /* ---- layers of one input ------------------------------------------------------------------------------------------ */
 
 static void same(lam_reference *r, size_t index, lam_term *y) {
-  for (size_t i = 0; i < r->rows * node_of(r, index)->width; i++) y[i] = input_of(r, index, 0) + (lam_term)i;
+  for (size_t i = 0; i < r->rows * lam_reference_node(r, index)->width; i++)
+    y[i] = lam_reference_input(r, index, 0) + (lam_term)i;
 }
 
 /* y = x W + b over the last axis. */
 static void dense(lam_reference *r, size_t index, lam_term *y) {
-  const lam_model_node *node = node_of(r, index);
-  size_t units = last_size(node), in = weight_of(r, index, 0)->shape.size[0], rows = r->rows * node->width / units;
-  lam_term w = weight_term(r, index, 0), x = input_of(r, index, 0);
+  const lam_model_node *node = lam_reference_node(r, index);
+  size_t units = lam_reference_last(node), in = lam_reference_last(lam_reference_node(r, node->inputs[0])),
+         rows = r->rows * node->width / units;
+  lam_term w = lam_reference_weight(r, index, 0), x = lam_reference_input(r, index, 0);
   for (size_t row = 0; row < rows; row++)
     for (size_t j = 0; j < units; j++) {
       lam_term *at = &y[row * units + j];
       *at = lam_tape_sum(&r->tape, x + (lam_term)(row * in), 1, w + (lam_term)j, (int32_t)units, in);
-      if (node->weight_count > 1) *at = lam_plus(&r->tape, *at, weight_term(r, index, 1) + (lam_term)j);
+      if (node->weight_count > 1) *at = lam_plus(&r->tape, *at, lam_reference_weight(r, index, 1) + (lam_term)j);
     }
 }
 
 /* y = (x - mean) / max(sqrt(variance), 1e-7). */
 static void normalization(lam_reference *r, size_t index, lam_term *y) {
-  const lam_model_node *node = node_of(r, index);
-  size_t n = last_size(node);
+  const lam_model_node *node = lam_reference_node(r, index);
+  size_t n = lam_reference_last(node);
   for (size_t i = 0; i < r->rows * node->width; i++) {
-    lam_term difference = lam_minus(&r->tape, input_of(r, index, 0) + (lam_term)i, weight_term(r, index, 0) + (lam_term)(i % n));
-    lam_term deviation = lam_call(&r->tape, LAM_CURVE_SQRT, weight_term(r, index, 1) + (lam_term)(i % n));
+    lam_term difference = lam_minus(&r->tape, lam_reference_input(r, index, 0) + (lam_term)i,
+                                    lam_reference_weight(r, index, 0) + (lam_term)(i % n));
+    lam_term deviation = lam_call(&r->tape, LAM_CURVE_SQRT, lam_reference_weight(r, index, 1) + (lam_term)(i % n));
     if (!lam_tape_above(&r->tape, deviation, (double)1e-7f)) deviation = lam_constant(&r->tape, (double)1e-7f);
     y[i] = lam_tape_quotient(&r->tape, difference, deviation);
   }
 }
 
 static void rescaling(lam_reference *r, size_t index, lam_term *y) {
-  const lam_layer *layer = node_of(r, index)->layer;
-  float said;
-  memcpy(&said, layer->options + layer->type->fields->offset, sizeof said); /* a scale of 0 is 1 */
-  lam_term scale = lam_constant(&r->tape, said == 0.0f ? 1 : option(r, index, "scale"));
-  lam_term offset = lam_constant(&r->tape, option(r, index, "offset"));
-  for (size_t i = 0; i < r->rows * node_of(r, index)->width; i++)
-    y[i] = lam_plus(&r->tape, lam_times(&r->tape, input_of(r, index, 0) + (lam_term)i, scale), offset);
+  lam_term scale = lam_constant(&r->tape, lam_reference_option(r, index, "scale", 1));
+  lam_term offset = lam_constant(&r->tape, lam_reference_option(r, index, "offset", 0));
+  for (size_t i = 0; i < r->rows * lam_reference_node(r, index)->width; i++)
+    y[i] = lam_plus(&r->tape, lam_times(&r->tape, lam_reference_input(r, index, 0) + (lam_term)i, scale), offset);
 }
 
 /* x, or alpha x below 0. */
 static void prelu(lam_reference *r, size_t index, lam_term *y) {
-  size_t width = node_of(r, index)->width;
+  size_t width = lam_reference_node(r, index)->width;
   for (size_t i = 0; i < r->rows * width; i++) {
-    lam_term x = input_of(r, index, 0) + (lam_term)i, slope = weight_term(r, index, 0) + (lam_term)(i % width);
+    lam_term x = lam_reference_input(r, index, 0) + (lam_term)i,
+             slope = lam_reference_weight(r, index, 0) + (lam_term)(i % width);
     lam_reference_row(r, i / width);
     y[i] = lam_tape_above(&r->tape, x, 0) ? x : lam_times(&r->tape, x, slope);
   }
@@ -167,22 +137,23 @@ static uint64_t stream_of(const lam_reference *r, size_t index) {
 
 /* x / (1 - rate), or 0 where the element's uniform number is below the rate. */
 static void dropout(lam_reference *r, size_t index, lam_term *y) {
-  double rate = option(r, index, "rate"), kept = 1 / (1 - rate);
+  double rate = lam_reference_option(r, index, "rate", 0), kept = 1 / (1 - rate);
   lam_term factor = lam_tape_leaf(&r->tape, kept, 0x1p-23 * kept), zero = lam_constant(&r->tape, 0);
-  for (size_t i = 0; i < r->rows * node_of(r, index)->width; i++) {
+  for (size_t i = 0; i < r->rows * lam_reference_node(r, index)->width; i++) {
     float number;
     lam_random_uniform(&number, 1, r->step.seed, stream_of(r, index), i);
-    y[i] = (double)number < rate ? zero : lam_times(&r->tape, input_of(r, index, 0) + (lam_term)i, factor);
+    y[i] = (double)number < rate ? zero : lam_times(&r->tape, lam_reference_input(r, index, 0) + (lam_term)i, factor);
   }
 }
 
 static void gaussian_noise(lam_reference *r, size_t index, lam_term *y) {
-  double deviation = option(r, index, "stddev");
-  for (size_t i = 0; i < r->rows * node_of(r, index)->width; i++) {
+  double deviation = lam_reference_option(r, index, "stddev", 0);
+  for (size_t i = 0; i < r->rows * lam_reference_node(r, index)->width; i++) {
     float number;
     lam_random_normal(&number, 1, r->step.seed, stream_of(r, index), i);
     double noise = deviation * (double)number;
-    y[i] = lam_plus(&r->tape, input_of(r, index, 0) + (lam_term)i, lam_tape_leaf(&r->tape, noise, 0x1p-24 * fabs(noise)));
+    y[i] =
+        lam_plus(&r->tape, lam_reference_input(r, index, 0) + (lam_term)i, lam_tape_leaf(&r->tape, noise, 0x1p-24 * fabs(noise)));
   }
 }
 
@@ -197,25 +168,26 @@ static lam_term merge_two(lam_tape *tape, lam_merge_type type, lam_term a, lam_t
 }
 
 static void merge(lam_reference *r, size_t index, lam_term *y) {
-  const lam_model_node *node = node_of(r, index);
+  const lam_model_node *node = lam_reference_node(r, index);
   lam_merge_type type = (lam_merge_type)(node->layer->type - lam_merge_types);
   double part = 1 / (double)node->input_count;
   lam_term share = lam_tape_leaf(&r->tape, part, 0x1p-24 * part);
   for (size_t i = 0; i < r->rows * node->width; i++) {
     lam_reference_row(r, i / node->width);
-    y[i] = input_of(r, index, 0) + (lam_term)i;
-    for (size_t k = 1; k < node->input_count; k++) y[i] = merge_two(&r->tape, type, y[i], input_of(r, index, k) + (lam_term)i);
+    y[i] = lam_reference_input(r, index, 0) + (lam_term)i;
+    for (size_t k = 1; k < node->input_count; k++)
+      y[i] = merge_two(&r->tape, type, y[i], lam_reference_input(r, index, k) + (lam_term)i);
     if (type == LAM_MERGE_AVERAGE) y[i] = lam_times(&r->tape, y[i], share);
   }
 }
 
 static void concatenate(lam_reference *r, size_t index, lam_term *y) {
-  const lam_model_node *node = node_of(r, index);
-  size_t total = last_size(node), column = 0;
+  const lam_model_node *node = lam_reference_node(r, index);
+  size_t total = lam_reference_last(node), column = 0;
   for (size_t k = 0; k < node->input_count; k++) {
-    size_t n = last_size(&r->model->nodes[node->inputs[k]]);
+    size_t n = lam_reference_last(&r->model->nodes[node->inputs[k]]);
     for (size_t i = 0; i < r->rows * node->width / total * n; i++)
-      y[i / n * total + column + i % n] = input_of(r, index, k) + (lam_term)i;
+      y[i / n * total + column + i % n] = lam_reference_input(r, index, k) + (lam_term)i;
     column += n;
   }
 }
@@ -236,6 +208,10 @@ static const struct {
                { &lam_dropout_type, dropout },
                { &lam_gaussian_noise_type, gaussian_noise },
                { &lam_concatenate_type, concatenate },
+               { &lam_batch_normalization_type, lam_reference_batch_normalization },
+               { &lam_layer_normalization_type, lam_reference_layer_normalization },
+               { &lam_rms_normalization_type, lam_reference_layer_normalization },
+               { &lam_glu_type, lam_reference_glu },
 #define LAM_X(NAME, name) { &lam_merge_types[LAM_MERGE_##NAME], merge },
                LAM_MERGE_LIST(LAM_X)
 #undef LAM_X

@@ -92,6 +92,49 @@ static lam_node model_inside(lam_node x, const middle *how) {
   return lam_apply_model(lam_model_create(&y, 1), "inside", &x, 1, NULL);
 }
 
+static lam_node batch_normalization(lam_node x, const middle *how) {
+  return lam_activate(lam_batch_normalization(x, NULL), how->activation);
+}
+
+/* Columns of two places a row, without the weights; and as it is behind a layer that is frozen too. */
+static lam_node batch_normalization_plain(lam_node x, const middle *how) {
+  (void)how;
+  lam_batch_normalization_options options = { .no_center = true, .no_scale = true, .epsilon = 0.1f };
+  return lam_flatten(lam_batch_normalization(lam_reshape(x, (lam_shape){ { 2, 3 }, 2 }), &options));
+}
+
+static lam_node batch_normalization_frozen(lam_node x, const middle *how) {
+  (void)how;
+  return lam_trainable(lam_batch_normalization(x, NULL), false);
+}
+
+static lam_node layer_normalization(lam_node x, const middle *how) {
+  (void)how;
+  return lam_layer_normalization(x, NULL);
+}
+
+static lam_node layer_normalization_axes(lam_node x, const middle *how) {
+  (void)how;
+  lam_layer_normalization_options last = { .no_center = true }, both = { .axes = { { 0, 1 }, 2 }, .no_scale = true };
+  lam_node y = lam_layer_normalization(lam_reshape(x, (lam_shape){ { 2, 3 }, 2 }), &last);
+  return lam_flatten(lam_layer_normalization(lam_dense(y, 2, NULL), &both));
+}
+
+static lam_node rms_normalization(lam_node x, const middle *how) {
+  (void)how;
+  return lam_rms_normalization(x, NULL);
+}
+
+static lam_node glu(lam_node x, const middle *how) {
+  (void)how;
+  return lam_glu(x, -1);
+}
+
+static lam_node glu_first_axis(lam_node x, const middle *how) {
+  (void)how;
+  return lam_flatten(lam_glu(lam_reshape(x, (lam_shape){ { 2, 3 }, 2 }), 0));
+}
+
 const middle middles[] = {
 #define LAM_X(NAME, name) { #name " in dense", in_dense, LAM_##NAME, { 0 }, 0 }, { #name, alone, LAM_##NAME, { 0 }, 0 },
   LAM_ACTIVATION_LIST(LAM_X)
@@ -120,6 +163,15 @@ const middle middles[] = {
   { "maximum three", merge_three, LAM_LINEAR, { 0 }, LAM_MERGE_MAXIMUM },
   { "minimum three", merge_three, LAM_LINEAR, { 0 }, LAM_MERGE_MINIMUM },
   { "concatenate", concatenate, LAM_LINEAR, { 0 }, 0 },
+  { "batch normalization", batch_normalization, LAM_LINEAR, { 0 }, 0 },
+  { "batch normalization and relu", batch_normalization, LAM_RELU, { 0 }, 0 },
+  { "batch normalization without weights", batch_normalization_plain, LAM_LINEAR, { 0 }, 0 },
+  { "batch normalization, frozen", batch_normalization_frozen, LAM_LINEAR, { 0 }, 0 },
+  { "layer normalization", layer_normalization, LAM_LINEAR, { 0 }, 0 },
+  { "layer normalization along axes", layer_normalization_axes, LAM_LINEAR, { 0 }, 0 },
+  { "rms normalization", rms_normalization, LAM_LINEAR, { 0 }, 0 },
+  { "glu", glu, LAM_LINEAR, { 0 }, 0 },
+  { "glu, first axis", glu_first_axis, LAM_LINEAR, { 0 }, 0 },
   { "penalties", penalized, LAM_TANH, { 0 }, 0 },
   { "penalties of relu", penalized, LAM_RELU, { 0 }, 0 },
   { "activity", activity, LAM_LINEAR, { 0 }, 0 },
