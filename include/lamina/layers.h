@@ -61,6 +61,22 @@ LAM_API lam_node lam_layer_normalization(lam_node x, const lam_layer_normalizati
  * gamma_initializer is that of the weight "scale". Source: Zhang, Sennrich, NeurIPS 2019. Since 0.1. */
 LAM_API lam_node lam_rms_normalization(lam_node x, const lam_layer_normalization_options *options);
 
+/* ---- softmax along axes ------------------------------------------------------------------------------------------ */
+
+typedef struct lam_softmax_options {
+  lam_activation activation; /* softmax, which 0 says too, log_softmax or sparsemax */
+  lam_axes axes;             /* {-1}; several are taken together, in any order */
+  lam_node mask;             /* with softmax; graph NULL: none */
+  uint64_t reserved[8];
+} lam_softmax_options;
+
+/* Keras's Softmax, whose axis may be a tuple: the elements along the axes sum to 1. Where an element of the mask, a node of x's
+ * shape, is 0, y is 0 and the others share the 1, whatever x is there; a group of which nothing is left is 0 everywhere. (Keras
+ * adds -1e9 where the mask is false and multiplies the result with the mask, which is the same but for logits of that size; it
+ * also broadcasts masks.) No gradient flows to the mask or to what is masked. Over the last axis and without a mask this
+ * is lam_activate, which a following cross-entropy is computed with. Since 0.1. */
+LAM_API lam_node lam_softmax_with(lam_node x, const lam_softmax_options *options);
+
 /* ---- gated units ------------------------------------------------------------------------------------------------- */
 
 /* Keras's glu: the first half of an axis times the sigmoid of the second, which halves it; 0 is the first axis of a row, -1 the

@@ -23,6 +23,9 @@ const lam_layer_type *const lam_layer_types[] = {
   &lam_layer_normalization_type,
   &lam_rms_normalization_type,
   &lam_glu_type,
+  &lam_softmax_types[0],
+  &lam_softmax_types[1],
+  &lam_softmax_types[2],
 #define LAM_X(NAME, name) &lam_merge_types[LAM_MERGE_##NAME],
   LAM_MERGE_LIST(LAM_X)
 #undef LAM_X

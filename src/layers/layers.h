@@ -13,6 +13,7 @@ extern const lam_layer_type lam_merge_types[]; /* by lam_merge_type */
 extern const lam_layer_type lam_prelu_type, lam_reshape_type, lam_rescaling_type, lam_dropout_type, lam_gaussian_noise_type;
 extern const lam_layer_type lam_activity_regularization_type;
 extern const lam_layer_type lam_batch_normalization_type, lam_layer_normalization_type, lam_rms_normalization_type, lam_glu_type;
+extern const lam_layer_type lam_softmax_types[3];
 
 /* The options of a Dense. */
 typedef struct lam_dense_layer {

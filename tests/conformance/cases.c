@@ -52,14 +52,54 @@ static outcome compare_case(run *r, const kase *k, const float *got, size_t avai
   return compare(r, "result against float64", got, reference.data, reference.count, rtol, atol);
 }
 
+static bool is_last_axis(item axis, size_t rank) {
+  return item_is_number(axis) && (item_number(axis) == -1 || (rank && item_number(axis) == (double)rank - 1));
+}
+
 /* The axis must be the last one, or not said. */
 static outcome check_axis(run *r, const kase *k, item holder, size_t rank) {
   item axis = item_field(holder, "axis");
-  if (!axis) return PASSED;
+  if (!axis || is_last_axis(axis, rank)) return PASSED;
   if (!item_is_number(axis)) return skip(r, "%s over several axes: not in the library", k->op);
-  double number = item_number(axis);
-  bool last = number == -1 || (rank && number == (double)rank - 1);
-  return last ? PASSED : skip(r, "%s along another axis than the last: not in the library", k->op);
+  return skip(r, "%s along another axis than the last: not in the library", k->op);
+}
+
+/* ---- along axes -------------------------------------------------------------------------------------------------- */
+
+static lam_axes read_axes(item axis) {
+  lam_axes axes = { { 0 }, item_is_list(axis) ? item_length(axis) : 1 };
+  for (size_t i = 0; i < axes.count && i < LAM_MAX_RANK; i++)
+    axes.axis[i] = (int)item_number(item_is_list(axis) ? item_element(axis, i) : axis);
+  return axes;
+}
+
+/* A function along axes, of x as one row, where its axes are those of Keras's arrays, the first among them. */
+static outcome along_case(run *r, const kase *k, const tensor *x, item axis, item mask) {
+  lam_shape shape = { { 0 }, x->rank };
+  lam_axes axes = read_axes(axis);
+  tensor keep, result_shape = *x;
+  bool glu = !strcmp(k->op, "glu"), masked = item_present(mask);
+  if (x->rank > LAM_MAX_RANK) return skip(r, "%s of %zu axes: a row has at most %d", k->op, x->rank, LAM_MAX_RANK);
+  if (masked && (!tensor_read(&keep, mask) || keep.count != x->count)) return miss(r, "a mask of another shape");
+  for (size_t i = 0; i < x->rank; i++) shape.size[i] = x->shape[i];
+  lam_graph *graph = lam_graph_create(run_context(r));
+  lam_node nodes[2] = { lam_input(graph, shape) };
+  lam_array arrays[2] = { { .data = take_floats(x), .rows = 1, .shape = shape } };
+  if (masked) nodes[1] = lam_input(graph, shape), arrays[1] = arrays[0], arrays[1].data = take_floats(&keep);
+  lam_softmax_options options = { .activation = (lam_activation)find_activation(k->op), .axes = axes, .mask = nodes[1] };
+  lam_node output = glu ? lam_glu(nodes[0], axes.axis[0]) : lam_softmax_with(nodes[0], &options);
+  lam_model *model = lam_model_create(&output, 1);
+  lam_dataset *data = lam_dataset_create(run_context(r), arrays, masked ? 2 : 1, NULL, 0);
+  if (glu) result_shape.count /= 2, result_shape.shape[axes.axis[0] < 0 ? axes.axis[0] + (int)x->rank : axes.axis[0]] /= 2;
+  float *out = take(result_shape.count, sizeof *out);
+  size_t offset = selected(k, &result_shape);
+  outcome result = PASSED;
+  if (!model || !data || lam_predict(model, data, NULL, out, result_shape.count)) result = refused(r, "a model of the function");
+  if (!result) result = compare_case(r, k, out + offset, result_shape.count - offset, float_rtol, float_atol(largest(x)));
+  lam_dataset_destroy(data);
+  lam_model_destroy(model);
+  lam_graph_destroy(graph);
+  return result;
 }
 
 /* ---- activations ------------------------------------------------------------------------------------------------- */
@@ -73,13 +113,14 @@ static outcome activation_case(run *r, const kase *k) {
   lam_activation_options options = { 0 }, none = { 0 };
   tensor x;
   snprintf(what, sizeof what, "activation %s", k->op);
-  if (!f && activation < 0) return skip(r, "%s: not in the library", what);
+  bool glu = !strcmp(k->op, "glu");
+  if (!f && activation < 0 && !glu) return skip(r, "%s: not in the library", what);
   outcome result = check_defaults(r, what, k->inputs, known);
   if (!result && !tensor_read(&x, item_field(k->inputs, "x"))) result = skip(r, "%s of something else than numbers", what);
   item axis = item_field(k->inputs, "axis");
   bool whole = axis && !item_present(axis); /* no axis: all of x as one row */
-  if (!result && !whole) result = check_axis(r, k, k->inputs, x.rank);
   if (result) return result;
+  if (glu || (axis && !whole && !is_last_axis(axis, x.rank))) return along_case(r, k, &x, axis, NULL);
   if (activation >= 0) read_activation_options(k->inputs, &activation, &options);
   /* The kernels by name have Keras's parameters; others go through the model. */
   if (activation == LAM_GELU_TANH) f = find_function("gelu_tanh");
@@ -162,7 +203,7 @@ static outcome loss_op_case(run *r, const kase *k) {
 
 static outcome op_case(run *r, const kase *k) {
   if (item_field(k->inputs, "target") && find_loss(k->op) >= 0) return loss_op_case(r, k);
-  if (find_function(k->op) || find_activation(k->op) >= 0) return activation_case(r, k);
+  if (find_function(k->op) || find_activation(k->op) >= 0 || !strcmp(k->op, "glu")) return activation_case(r, k);
   return skip(r, "op %s: not in the library", k->op);
 }
 
@@ -212,6 +253,11 @@ static outcome layer_case(run *r, const kase *k) {
   item list = item_field(k->inputs, "inputs");
   if (item_is_list(item_element(list, 0))) list = item_element(list, 0);
   size_t count = item_length(list);
+  item axis = item_field(k->params, "axis"), mask = item_field(item_field(k->inputs, "call_args"), "mask");
+  tensor first;
+  if (!strcmp(k->op, "Softmax") && tensor_read(&first, item_element(list, 0)) &&
+      (item_present(mask) || !is_last_axis(axis, first.rank)))
+    return along_case(r, k, &first, axis, mask);
   outcome result = check_defaults(r, k->op, k->inputs, known);
   if (!result) result = check_axis(r, k, k->params, item_length(item_field(item_element(list, 0), "shape")));
   if (result) return result;

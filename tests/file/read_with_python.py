@@ -38,6 +38,12 @@ def activate(name, row, options={}):
         high = max(row)
         total = sum(math.exp(x - high) for x in row)
         return [math.exp(x - high) / total if name == "softmax" else x - high - math.log(total) for x in row]
+    if name == "sparsemax":
+        for count in range(len(row), 0, -1):  # how many are not 0
+            highest = sorted(row)[-count:]
+            tau = (sum(highest) - 1) / count
+            if tau < highest[0]:
+                return [max(x - tau, 0) for x in row]
     function = {"linear": lambda x: x, "relu": lambda x: bent_relu(x, options), "tanh": math.tanh,
                 "gelu": lambda x: x * (1 + math.erf(x / 2 ** 0.5)) / 2,
                 "selu": lambda x: 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * math.expm1(x)),
@@ -98,6 +104,21 @@ def run(layer, inputs, tensors):
             mean = 0 if rms else sum(row) / len(row)
             variance = sum((x - mean) ** 2 for x in row) / len(row) + (options["epsilon"] or (1e-6 if rms else 1e-3))
             out += [(x - mean) / variance ** 0.5 * g for x, g in zip(row, gains[1])]
+        return shape, out
+    if kind in ("Softmax", "LogSoftmax", "Sparsemax"):
+        axes = {axis % len(shape) for axis in options["axes"]}
+        kept = [i for i in range(len(numbers)) if len(inputs) == 1 or inputs[1][1][i] != 0]
+        groups, out = {}, [0] * len(numbers)
+        for i in kept:
+            places, rest = [], i
+            for axis in reversed(range(len(shape))):
+                places.append(0 if axis in axes else rest % shape[axis])
+                rest //= shape[axis]
+            groups.setdefault(tuple(places), []).append(i)
+        for group in groups.values():
+            for i, y in zip(group, activate({"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sparsemax": "sparsemax"}[kind],
+                                            [numbers[i] for i in group])):
+                out[i] = y
         return shape, out
     if kind == "GLU":
         half = shape[-1] // 2

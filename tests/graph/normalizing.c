@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Normalizing and gated layers in a small network: losses and gradients of whole batches against an evaluator in double, with any
- * thread count; what is refused.
+ * Normalizing, gated and softmax layers in a small network: losses and gradients of whole batches against an evaluator in double,
+ * with any thread count; what is refused.
  */
 #include "support.h"
 
@@ -114,6 +114,63 @@ LIKE(glu, lam_glu(h, -1), halve(y, WIDTH / 2))
 LIKE(glu_of_rows, lam_glu(shaped(h, 3, 4), -1), halve(y, 2))
 LIKE(glu_of_columns, lam_glu(shaped(h, 4, 3), 0), halve(y, 6))
 
+/* The elements along the axes whose bit is set, of rows of a x b x c, as softmax, log_softmax or sparsemax; 0 masks. */
+static double exact_softmax(const double *v, size_t n, size_t place) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += exp(v[i] - v[place]);
+  return 1 / sum;
+}
+/* tau is found by halving, to 2^-60. */
+static double exact_sparsemax(const double *v, size_t n, size_t place) {
+  double low = -3, high = 3;
+  for (int step = 0; step < 64; step++) {
+    double tau = (low + high) / 2, sum = 0;
+    for (size_t i = 0; i < n; i++) sum += fmax(v[i] - tau, 0);
+    *(sum > 1 ? &low : &high) = tau;
+  }
+  return fmax(v[place] - high, 0);
+}
+static void along(batch y, const size_t size[3], unsigned axes, char function, bool masked) {
+  batch h;
+  memcpy(h, y, sizeof(batch));
+  for (size_t row = 0; row < ROWS; row++)
+    for (size_t k = 0; k < WIDTH; k++) {
+      size_t at[3] = { k / size[2] / size[1], k / size[2] % size[1], k % size[2] }, n = 0, place = 0;
+      double group[WIDTH];
+      for (size_t other = 0; other < WIDTH; other++) {
+        size_t with[3] = { other / size[2] / size[1], other / size[2] % size[1], other % size[2] };
+        bool same = true;
+        for (size_t i = 0; i < 3; i++) same = same && (axes & 1u << i || at[i] == with[i]);
+        if (!same || (masked && h[row][other] <= 0)) continue;
+        if (other == k) place = n;
+        group[n++] = h[row][other];
+      }
+      bool out = masked && h[row][k] <= 0;
+      y[row][k] = out ? 0 : function == 's' ? exact_sparsemax(group, n, place) : exact_softmax(group, n, place);
+      if (function == 'l') y[row][k] = log(y[row][k]);
+    }
+}
+static lam_node cube(lam_node h) { return lam_reshape(h, (lam_shape){ { 2, 3, 2 }, 3 }); }
+#define ALONG(name, which, masked, letter, bits, ...)                                                                            \
+  static lam_node build_##name(lam_node h) {                                                                                     \
+    lam_node x3 = cube(h), none = { NULL, 0 }, mask = masked ? lam_activate(x3, LAM_RELU) : none;                                \
+    return lam_softmax_with(x3, &(lam_softmax_options){ .activation = which, .axes = __VA_ARGS__, .mask = mask });               \
+  }                                                                                                                              \
+  VALUE(name, along(y, (const size_t[]){ 2, 3, 2 }, bits, letter, masked))
+ALONG(softmax_first, LAM_LINEAR, false, 'e', 1, { { 0 }, 1 })
+ALONG(softmax_middle, LAM_SOFTMAX, false, 'e', 2, { { -2 }, 1 })
+ALONG(softmax_last, LAM_SOFTMAX, false, 'e', 4, { { 2 }, 1 })
+ALONG(softmax_outer, LAM_SOFTMAX, false, 'e', 5, { { -1, 0 }, 2 })
+ALONG(softmax_inner, LAM_SOFTMAX, false, 'e', 6, { { 1, 2 }, 2 })
+ALONG(softmax_all, LAM_SOFTMAX, false, 'e', 7, { { 2, 0, 1 }, 3 })
+ALONG(softmax_default, LAM_SOFTMAX, false, 'e', 4, { { 0 }, 0 })
+ALONG(log_softmax_middle, LAM_LOG_SOFTMAX, false, 'l', 2, { { 1 }, 1 })
+ALONG(log_softmax_outer, LAM_LOG_SOFTMAX, false, 'l', 5, { { 0, 2 }, 2 })
+ALONG(sparsemax_first, LAM_SPARSEMAX, false, 's', 1, { { -3 }, 1 })
+ALONG(masked_last, LAM_SOFTMAX, true, 'e', 4, { { 0 }, 0 })
+ALONG(masked_middle, LAM_SOFTMAX, true, 'e', 2, { { 1 }, 1 })
+ALONG(masked_outer, LAM_SOFTMAX, true, 'e', 5, { { 0, 2 }, 2 })
+
 #define LAYER(name, width)                                                                                                       \
   { #name, build_##name, value_##name, width }
 static const layer layers[] = {
@@ -130,6 +187,19 @@ static const layer layers[] = {
   LAYER(layer_without_either, WIDTH),
   LAYER(rms, WIDTH),
   LAYER(rms_of_rows, WIDTH),
+  LAYER(softmax_first, WIDTH),
+  LAYER(softmax_middle, WIDTH),
+  LAYER(softmax_last, WIDTH),
+  LAYER(softmax_outer, WIDTH),
+  LAYER(softmax_inner, WIDTH),
+  LAYER(softmax_all, WIDTH),
+  LAYER(softmax_default, WIDTH),
+  LAYER(log_softmax_middle, WIDTH),
+  LAYER(log_softmax_outer, WIDTH),
+  LAYER(sparsemax_first, WIDTH),
+  LAYER(masked_last, WIDTH),
+  LAYER(masked_middle, WIDTH),
+  LAYER(masked_outer, WIDTH),
   LAYER(glu, WIDTH / 2),
   LAYER(glu_of_rows, WIDTH / 2),
   LAYER(glu_of_columns, WIDTH / 2),
@@ -260,6 +330,26 @@ static void weights_have_keras_names_and_order(void **state) {
   lam_context_destroy(context);
 }
 
+/* What is masked may be anything; a row of which nothing is left is 0. */
+static void a_mask_hides_nans_and_infinities_and_whole_rows(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(NULL);
+  lam_graph *graph = lam_graph_create(context);
+  lam_node in = lam_input(graph, (lam_shape){ { 4 }, 1 }), mask = lam_input(graph, (lam_shape){ { 4 }, 1 });
+  lam_node y = lam_softmax_with(in, &(lam_softmax_options){ .mask = mask });
+  lam_model *model = lam_model_create(&y, 1);
+  const float a[3][4] = { { 1, NAN, 1, INFINITY }, { 3, 1, 2, 4 }, { -INFINITY, 0, 0, 0 } };
+  const uint8_t keep_these[3][4] = { { 1, 0, 1, 0 }, { 0, 0, 0, 0 }, { 1, 1, 0, 1 } };
+  lam_array arrays[] = { { .data = a, .rows = 3, .shape = { { 4 }, 1 } },
+                         { .data = keep_these, .type = LAM_UINT8, .rows = 3, .shape = { { 4 }, 1 } } };
+  const float expected[3][4] = { { 0.5f, 0, 0.5f, 0 }, { 0 }, { 0, 0.5f, 0, 0.5f } };
+  float out[3][4], *place = &out[0][0];
+  lam_session *session = lam_session_create(model, &(lam_session_options){ .max_rows = 3 });
+  assert_int_equal(lam_session_run(session, arrays, 2, &place, 1), LAM_OK);
+  assert_memory_equal(out, expected, sizeof out);
+  lam_context_destroy(context);
+}
+
 static void refuses(lam_context *context, lam_node node, const char *sentence) {
   if (node.index >= 0) assert_null(lam_model_create(&node, 1));
   assert_string_equal(lam_error_message(context), sentence);
@@ -292,6 +382,16 @@ static void wrong_options_and_shapes_are_refused(void **state) {
   refuses(context, lam_glu(in[8], 2),
           "glu (GLU) after input (InputLayer) of shape (2, 5): its axes name one that these rows do not "
           "have, or one twice");
+  refuses(context, lam_softmax_with(in[10], &(lam_softmax_options){ .activation = LAM_RELU }),
+          "along axes run softmax, log_softmax and sparsemax");
+  refuses(context, lam_softmax_with(in[11], &(lam_softmax_options){ .activation = LAM_SPARSEMAX, .mask = in[11] }),
+          "a mask goes with softmax alone");
+  refuses(context, lam_softmax_with(in[12], &(lam_softmax_options){ .mask = lam_flatten(in[12]) }),
+          "softmax (Softmax) after input (InputLayer) of shape (2, 5), flatten (Flatten) of shape (10): the mask must have the "
+          "shape of what it masks");
+  refuses(context, lam_softmax_with(in[13], &(lam_softmax_options){ .axes = { { 0, -2 }, 2 } }),
+          "softmax (Softmax) after input (InputLayer) of shape (2, 5): its axes name one that these rows do not have, or one "
+          "twice");
   refuses(context, lam_glu(in[9], 99), "glu: there is no axis 99, a row has at most 6");
   lam_context_destroy(context);
 }
@@ -307,6 +407,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(losses_and_gradients_of_each_layer_are_right_with_any_thread_count),
     cmocka_unit_test(weights_have_keras_names_and_order),
+    cmocka_unit_test(a_mask_hides_nans_and_infinities_and_whole_rows),
     cmocka_unit_test(wrong_options_and_shapes_are_refused),
   };
   return cmocka_run_group_tests(tests, make_data, NULL);
