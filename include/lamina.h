@@ -2,8 +2,8 @@
  *
  * lamina.h: dense neural networks on the CPU. Include this one header.
  *
- * Each room can be read alone, in this order: base (errors, context), kernels, gemm, graph, layers, model, data, loss, optimizer,
- * train, file.
+ * Each room can be read alone, in this order: base (errors, context), kernels, gemm, graph, layers, model, data, loss, metric,
+ * optimizer, train, file.
  */
 #ifndef LAMINA_H
 #define LAMINA_H
@@ -16,6 +16,7 @@
 #include <lamina/kernels.h>
 #include <lamina/layers.h>
 #include <lamina/loss.h>
+#include <lamina/metric.h>
 #include <lamina/model.h>
 #include <lamina/optimizer.h>
 #include <lamina/train.h>

@@ -88,6 +88,10 @@ typedef struct lam_fp_mode {
 lam_fp_mode lam_fp_enter(void);
 void lam_fp_leave(lam_fp_mode mode);
 
+/* The natural logarithm and e^x within 2 ULP, the same bits everywhere. */
+double lam_natural_log(double x);
+double lam_natural_exp(double x);
+
 /* Locale-independent text for messages and JSON: the shortest decimal that reads back as the same float/double. Returns buffer.
  */
 char *lam_format_float(char buffer[32], float value);

@@ -59,22 +59,6 @@ void lam_random_normal(float *values, size_t count, uint64_t seed, uint64_t stre
 
 /* ---- the normal distribution ------------------------------------------------------------------------------------- */
 
-/* The natural logarithm of x > 0. x = m 2^e with m in [sqrt(1/2), sqrt(2)), and with s = (m - 1) / (m + 1),
- * log m = 2 atanh s = 2 (s + s^3/3 + s^5/5 + ...). |s| <= 0.1716, so that the first term left out, s^25/25 against s, is below
- * 0.1716^24 / 25 = 2e-20. Of the operations used, all are exactly rounded or exact: the bits are the same everywhere. */
-static double natural_log(double x) {
-  const double ln_2 = 0.693147180559945309417;
-  int exponent;
-  double m = frexp(x, &exponent);
-  if (m < 0.707106781186547524401) {
-    m *= 2;
-    --exponent;
-  }
-  double s = (m - 1) / (m + 1), square = s * s, sum = 0;
-  for (int k = 23; k >= 1; k -= 2) sum = sum * square + 1.0 / k;
-  return exponent * ln_2 + 2 * s * sum;
-}
-
 /* c[0] + c[1] x + ... + c[7] x^7 */
 static double polynomial(const double c[8], double x) {
   double sum = c[7];
@@ -112,7 +96,7 @@ static float normal_of_word(uint32_t word) {
     double r = 0.180625 - q * q;
     return (float)(q * polynomial(central_above, r) / polynomial(central_below, r));
   }
-  double r = sqrt(-natural_log(q < 0 ? p : 1 - p)) - 1.6;
+  double r = sqrt(-lam_natural_log(q < 0 ? p : 1 - p)) - 1.6;
   double x = polynomial(tail_above, r) / polynomial(tail_below, r);
   return (float)(q < 0 ? -x : x);
 }

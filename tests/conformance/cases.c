@@ -339,6 +339,10 @@ static outcome optimizer_case(run *r, const kase *k) {
   return result;
 }
 
+/* ---- metrics ----------------------------------------------------------------------------------------------------- */
+
+static outcome run_metric_case(run *r, const kase *k) { return metric_case(r, k->root); }
+
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -347,6 +351,7 @@ static const struct {
 } kinds[] = {
   { "activation", activation_case }, { "loss", loss_case },           { "op", op_case },
   { "layer", layer_case },           { "optimizer", optimizer_case },
+  { "metric", run_metric_case },
 };
 
 static outcome run_case(run *r, const kase *k, const char *kind) {

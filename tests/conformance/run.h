@@ -62,6 +62,7 @@ outcome check_defaults(run *r, const char *what, item settings, const char *cons
 /* ---- the parts: each reads its file of the folder, runs its cases and records them; false: the file is missing ------ */
 
 bool run_traces(run *r);
+outcome metric_case(run *r, item root); /* one of run_cases' (metrics.c) */
 bool run_cases(run *r);
 bool run_extremes(run *r);
 
