@@ -124,29 +124,29 @@ typedef enum lam_metric_average {
 
 /* The curve of auc: X(NAME, name): true over false positive rate; precision over recall; the gains of both (Flach and Kull,
  * "Precision-recall-gain curves", NIPS 2015). */
-#define LAM_CURVE_LIST(X)                                                                                                        \
+#define LAM_AUC_CURVE_LIST(X)                                                                                                    \
   X(ROC, roc)                                                                                                                    \
   X(PR, pr)                                                                                                                      \
   X(PRGAIN, prgain)
 
-typedef enum lam_curve {
-#define LAM_X(NAME, name) LAM_CURVE_##NAME,
-  LAM_CURVE_LIST(LAM_X)
+typedef enum lam_auc_curve {
+#define LAM_X(NAME, name) LAM_AUC_##NAME,
+  LAM_AUC_CURVE_LIST(LAM_X)
 #undef LAM_X
-} lam_curve;
+} lam_auc_curve;
 
 /* Between two thresholds: X(NAME, name): the mean of both heights (of the PR curve Davis and Goadrich's interpolation, ICML
  * 2006), the lower one, the higher one. */
-#define LAM_SUMMATION_LIST(X)                                                                                                    \
+#define LAM_AUC_SUMMATION_LIST(X)                                                                                                \
   X(INTERPOLATION, interpolation)                                                                                                \
   X(MINORING, minoring)                                                                                                          \
   X(MAJORING, majoring)
 
-typedef enum lam_summation {
-#define LAM_X(NAME, name) LAM_SUMMATION_##NAME,
-  LAM_SUMMATION_LIST(LAM_X)
+typedef enum lam_auc_summation {
+#define LAM_X(NAME, name) LAM_AUC_##NAME,
+  LAM_AUC_SUMMATION_LIST(LAM_X)
 #undef LAM_X
-} lam_summation;
+} lam_auc_summation;
 
 /* A batch: what lam_metric_update takes, and a metric of one's own is given. */
 typedef struct lam_metric_batch {
@@ -201,8 +201,8 @@ typedef struct lam_metric_options {
   size_t num_regressors; /* r2_score: not 0: adjusted, 1 - (1-R2)(n-1)/(n-p-1), n counting elements as Keras 3.15 does */
   float least;           /* ..._at_...: what the other one is at least; from 0 to 1 */
   size_t num_thresholds; /* auc, ..._at_...: 200 */
-  lam_curve curve;       /* auc */
-  lam_summation summation;
+  lam_auc_curve curve;   /* auc */
+  lam_auc_summation summation;
   bool multi_label;           /* auc: of each column, then their mean, by label_weights where given; else of all elements */
   const float *label_weights; /* auc: one for each column */
   size_t label_weight_count;

@@ -79,9 +79,9 @@ typedef struct point {
   double x, y;
 } point;
 
-static point point_of(lam_curve curve, cells c) {
-  if (curve == LAM_CURVE_ROC) return (point){ lam_ratio(c.fp, c.fp + c.tn), recall(c) };
-  if (curve == LAM_CURVE_PR) return (point){ recall(c), precision(c) };
+static point point_of(lam_auc_curve curve, cells c) {
+  if (curve == LAM_AUC_ROC) return (point){ lam_ratio(c.fp, c.fp + c.tn), recall(c) };
+  if (curve == LAM_AUC_PR) return (point){ recall(c), precision(c) };
   double odds = lam_ratio(c.tp + c.fn, c.tn + c.fp), gain = c.tp == 0 ? 0 : 1 - odds * (c.fn / c.tp);
   return (point){ gain > 0 ? gain : 0, c.tp == 0 ? 1 : 1 - odds * (c.fp / c.tp) };
 }
@@ -89,8 +89,8 @@ static point point_of(lam_curve curve, cells c) {
 static double strip(const lam_metric *metric, cells above, cells below) {
   point a = point_of(metric->options.curve, above), b = point_of(metric->options.curve, below);
   double low = a.y < b.y ? a.y : b.y, high = a.y < b.y ? b.y : a.y, height = (a.y + b.y) / 2;
-  if (metric->options.summation == LAM_SUMMATION_MINORING) height = low;
-  if (metric->options.summation == LAM_SUMMATION_MAJORING) height = high;
+  if (metric->options.summation == LAM_AUC_MINORING) height = low;
+  if (metric->options.summation == LAM_AUC_MAJORING) height = high;
   return (b.x - a.x) * height;
 }
 
@@ -105,7 +105,7 @@ static double interpolated_strip(cells above, cells below) {
 
 static double area_of(const lam_metric *metric, size_t label) {
   const lam_metric_options *o = &metric->options;
-  bool integral = o->curve == LAM_CURVE_PR && o->summation == LAM_SUMMATION_INTERPOLATION;
+  bool integral = o->curve == LAM_AUC_PR && o->summation == LAM_AUC_INTERPOLATION;
   walk w = begin_walk(metric, label);
   double area = 0;
   step(&w);
@@ -169,8 +169,8 @@ static void read_auc(const lam_metric *metric, double *values, double *errors) {
   }
   *values = lam_ratio(sum, weights);
   *errors = (double)NAN;
-  if (metric->width == 1 && o->curve == LAM_CURVE_ROC) *errors = delong_error(metric);
-  if (metric->width == 1 && o->curve == LAM_CURVE_PR) *errors = binomial_error(metric, *values);
+  if (metric->width == 1 && o->curve == LAM_AUC_ROC) *errors = delong_error(metric);
+  if (metric->width == 1 && o->curve == LAM_AUC_PR) *errors = binomial_error(metric, *values);
 }
 
 /* ---- the best of one where the other is good enough -------------------------------------------------------------------- */

@@ -15,14 +15,14 @@ static const char *const average_names[] = {
 
 static const char *const curve_names[] = {
 #define LAM_X(NAME, name) #name,
-  LAM_CURVE_LIST(LAM_X)
+  LAM_AUC_CURVE_LIST(LAM_X)
 #undef LAM_X
       NULL
 };
 
 static const char *const summation_names[] = {
 #define LAM_X(NAME, name) #name,
-  LAM_SUMMATION_LIST(LAM_X)
+  LAM_AUC_SUMMATION_LIST(LAM_X)
 #undef LAM_X
       NULL
 };
@@ -122,8 +122,8 @@ static lam_status complete_numbers(lam_metric *metric) {
   if (!status) status = complete_number(metric, "beta", &o->beta, 1.0f, 1e-30f, huge);
   if (!status) status = complete_number(metric, "least", &o->least, 0.0f, 0.0f, 1.0f);
   if (status) return status;
-  if ((unsigned)o->average > LAM_AVERAGE_VARIANCE_WEIGHTED || (unsigned)o->curve > LAM_CURVE_PRGAIN ||
-      (unsigned)o->summation > LAM_SUMMATION_MAJORING)
+  if ((unsigned)o->average > LAM_AVERAGE_VARIANCE_WEIGHTED || (unsigned)o->curve > LAM_AUC_PRGAIN ||
+      (unsigned)o->summation > LAM_AUC_MAJORING)
     return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: there is no such average, curve or summation", metric->name);
   bool r2 = o->type == LAM_METRIC_R2_SCORE;
   if (o->average == LAM_AVERAGE_DEFAULT) o->average = r2 ? LAM_AVERAGE_MACRO : LAM_AVERAGE_NONE;

@@ -71,12 +71,12 @@ static const struct {
   { "class_aggregation", "uniform_average", offsetof(lam_metric_options, average), LAM_AVERAGE_MACRO },
   { "class_aggregation", "variance_weighted_average", offsetof(lam_metric_options, average), LAM_AVERAGE_VARIANCE_WEIGHTED },
   { "class_aggregation", "", offsetof(lam_metric_options, average), LAM_AVERAGE_NONE },
-  { "curve", "ROC", offsetof(lam_metric_options, curve), LAM_CURVE_ROC },
-  { "curve", "PR", offsetof(lam_metric_options, curve), LAM_CURVE_PR },
-  { "curve", "PRGAIN", offsetof(lam_metric_options, curve), LAM_CURVE_PRGAIN },
-  { "summation_method", "interpolation", offsetof(lam_metric_options, summation), LAM_SUMMATION_INTERPOLATION },
-  { "summation_method", "minoring", offsetof(lam_metric_options, summation), LAM_SUMMATION_MINORING },
-  { "summation_method", "majoring", offsetof(lam_metric_options, summation), LAM_SUMMATION_MAJORING },
+  { "curve", "ROC", offsetof(lam_metric_options, curve), LAM_AUC_ROC },
+  { "curve", "PR", offsetof(lam_metric_options, curve), LAM_AUC_PR },
+  { "curve", "PRGAIN", offsetof(lam_metric_options, curve), LAM_AUC_PRGAIN },
+  { "summation_method", "interpolation", offsetof(lam_metric_options, summation), LAM_AUC_INTERPOLATION },
+  { "summation_method", "minoring", offsetof(lam_metric_options, summation), LAM_AUC_MINORING },
+  { "summation_method", "majoring", offsetof(lam_metric_options, summation), LAM_AUC_MAJORING },
 };
 
 static bool read_number(const char *key, item value, lam_metric_options *options) {

@@ -277,7 +277,7 @@ static void the_area_and_its_error_are_those_of_all_pairs(void **state) {
     lam_metric_result r = result_of(context, options, narrow());
     assert_true(fabs(r.value - area) <= 1e-13);
     assert_true(fabs(r.standard_error - sqrt(variance)) <= 1e-13);
-    options.curve = LAM_CURVE_PR;
+    options.curve = LAM_AUC_PR;
     r = result_of(context, options, narrow());
     assert_true(fabs(r.standard_error - sqrt(r.value * (1 - r.value) / n[0])) <= 1e-13);
     assert_true(isnan(result_of(context, options, wide()).standard_error));
