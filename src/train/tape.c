@@ -7,6 +7,9 @@
 #include <math.h>
 
 static const double rounding = 0x1p-24;
+/* What a result that is not 0 may lose beneath the floats. */
+static const double tiny = 0x1p-149;
+static double beneath(double value) { return value != 0 ? tiny : 0; }
 /* Errors of one side only, as long sums may have them in theory, stop being credible where they are a larger part of the terms
  * than this: hundreds of roundings. */
 static const double kink_limit = 0x1p-16;
@@ -62,7 +65,7 @@ lam_term lam_tape_sum(lam_tape *tape, lam_term a, int32_t step_a, lam_term b, in
     y->uses++;
   }
   double roundings = (double)count - (is_sign(b, step_b) ? 1 : 0);
-  sum.error = inherited + rounding * roundings * terms;
+  sum.error = inherited + rounding * roundings * terms + roundings * beneath(terms);
   return append(tape, sum, (lam_entry){ LAM_ENTRY_SUM, a, b, step_a, step_b, (uint32_t)count, NULL, NULL });
 }
 
@@ -70,7 +73,7 @@ lam_term lam_tape_quotient(lam_tape *tape, lam_term a, lam_term b) {
   if (tape->status) return LAM_ONE;
   lam_number *x = &tape->numbers[a], *y = &tape->numbers[b], result = { .value = x->value / y->value };
   double below = fabs(y->value);
-  result.error = (x->error + fabs(result.value) * y->error) / below + rounding * fabs(result.value);
+  result.error = (x->error + fabs(result.value) * y->error) / below + rounding * fabs(result.value) + beneath(result.value);
   result.size = x->size / below;
   x->uses++;
   y->uses++;
@@ -94,6 +97,7 @@ lam_term lam_tape_curve(lam_tape *tape, const lam_curve *curve, const double *p,
   size_t kinks = curve->kinks ? curve->kinks(at, p) : 0;
   for (size_t i = 0; i < kinks; i++) decide(tape, from->value - at[i], from->error, from->size);
   result.error = variation(curve->value, p, from->value, from->error) + rounding * curve->roundings * fabs(result.value);
+  if (curve->roundings > 0) result.error += beneath(result.value);
   result.size = fabs(result.value);
   from->uses++;
   return append(tape, result, (lam_entry){ .kind = LAM_ENTRY_CURVE, .a = x, .curve = curve, .p = p });
@@ -118,7 +122,7 @@ lam_term lam_tape_larger(lam_tape *tape, lam_term a, lam_term b) {
 /* A contribution to a slope: one of as many as the number has uses, which are added up. */
 static void give(lam_number *to, double slope, double error) {
   to->slope += slope;
-  to->slope_error += error + rounding * (double)(to->uses - 1) * fabs(slope);
+  to->slope_error += error + rounding * (double)(to->uses - 1) * fabs(slope) + beneath(slope);
 }
 
 static void reverse_sum(lam_tape *tape, const lam_entry *entry, const lam_number *y) {

@@ -75,10 +75,24 @@ static double ratios[MOST]; /* bound / gradient */
 static size_t ratio_count, rows_used, networks_seen;
 static double worst_part; /* of its bound that a deviation is */
 
+/* The outputs and the loss, too, are within what the tape says of them; 2^-50 is for the loss's own sums in double. */
+static void compare_values(const network *n, const lam_reference *r, const char *name) {
+  const lam_plan *plan = n->trainer->plan;
+  size_t node = r->model->outputs[0], count = r->rows * r->model->nodes[node].width;
+  const lam_number *y = &r->tape.numbers[r->first[node]], *loss = &r->tape.numbers[r->loss];
+  for (size_t i = 0; i < count; i++)
+    if (!(fabs((double)plan->outputs[0][i] - y[i].value) <= y[i].error))
+      fail_msg("%s: output %zu is %.9g, not %.9g; error %.3g", name, i, (double)plan->outputs[0][i], y[i].value, y[i].error);
+  double told = lam_plan_loss(plan, &r->step);
+  if (!(fabs(told - loss->value) <= loss->error + 0x1p-50 * loss->value))
+    fail_msg("%s: the loss is %.9g, not %.9g; error %.3g", name, told, loss->value, loss->error);
+}
+
 static void take_figures(const network *n, const char *name) {
   lam_reference r;
   lam_gradient_report report = network_check(n, &r);
   const lam_model *model = r.model;
+  compare_values(n, &r, name);
   networks_seen++;
   rows_used += report.rows;
   worst_part = fmax(worst_part, report.deviation / report.bound);

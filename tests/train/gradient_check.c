@@ -192,6 +192,75 @@ static void a_layer_without_a_reference_and_rows_at_a_kink_are_told(void **state
   lam_context_destroy(context);
 }
 
+/* Two relus, x + y and x - y, of rows of which some are next to a kink. */
+static lam_trainer *two_relus(lam_context *context, bool normalized) {
+  lam_node x = lam_dense(lam_input(lam_graph_create(context), (lam_shape){ { 2 }, 1 }), 2, NULL);
+  if (normalized) x = lam_batch_normalization(x, NULL);
+  lam_node y = lam_dense(lam_activate(x, LAM_RELU), 1, NULL);
+  lam_model *model = lam_model_create(&y, 1);
+  assert_int_equal(lam_model_set_parameter(model, "dense/kernel", (const float[]){ 1, 1, 1, -1 }, 4), LAM_OK);
+  return lam_trainer_create(model, &(lam_trainer_options){ .loss = LAM_MEAN_SQUARED_ERROR });
+}
+
+static void only_rows_next_to_a_kink_are_left_out(void **state) {
+  (void)state;
+  /* The sums of the first are 2 and 2^-24, one rounding of the other; those of the second 0 and 0, exactly, where relu has the
+   * slope 0; and of the third 2 and 2^-20, which is sixteen roundings. */
+  static const float x[][2] = { { 1, 1 - 0x1p-24f }, { 0, 0 }, { 1, 1 - 0x1p-20f }, { 0.5f, 0.25f }, { -1, 2 } };
+  static const float wanted[] = { 1, 2, 3, 4, 5 };
+  lam_context *context = lam_context_create(&(lam_context_options){ .gemm = "native" });
+  lam_array inputs = { .data = x, .rows = 5, .shape = { { 2 }, 1 } },
+            outputs = { .data = wanted, .rows = 5, .shape = { { 1 }, 1 } };
+  lam_dataset *data = lam_dataset_create(context, &inputs, 1, &outputs, 1);
+  lam_gradient_report report;
+  assert_int_equal(lam_gradient_check(two_relus(context, false), data, NULL, &report), LAM_OK);
+  assert_true(report.rows == 4 && report.exceeded == 0 && report.compared == 4 + 2 + 2 + 1);
+  /* Behind a batch normalization each row's sums depend on the rows that stay; those of the kinks stand elsewhere. */
+  assert_int_equal(lam_gradient_check(two_relus(context, true), data, NULL, &report), LAM_OK);
+  assert_true(report.rows >= 3 && report.exceeded == 0 && report.compared == 4 + 2 + 4 + 2 + 1);
+  lam_context_destroy(context);
+}
+
+static void noise_is_that_of_the_next_step(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(&(lam_context_options){ .seed = 7 });
+  lam_node x = lam_input(lam_graph_create(context), (lam_shape){ { 2, IN / 2 }, 2 });
+  lam_node y = lam_dense(lam_flatten(lam_gaussian_noise(lam_dropout(x, 0.5f), 0.2f)), OUT, NULL);
+  lam_trainer *trainer = lam_trainer_create(lam_model_create(&y, 1), &(lam_trainer_options){ .loss = LAM_MEAN_SQUARED_ERROR });
+  lam_array input = { .data = a, .rows = ROWS, .shape = { { 2, IN / 2 }, 2 } },
+            output = { .data = targets, .rows = ROWS, .shape = { { OUT }, 1 } };
+  lam_dataset *data = lam_dataset_create(context, &input, 1, &output, 1);
+  lam_gradient_report first, again, later;
+  assert_int_equal(lam_gradient_check(trainer, data, NULL, &first), LAM_OK);
+  assert_int_equal(lam_gradient_check(trainer, data, NULL, &again), LAM_OK);
+  assert_int_equal(lam_fit(trainer, data, NULL), LAM_OK);
+  assert_int_equal(lam_gradient_check(trainer, data, NULL, &later), LAM_OK);
+  assert_true(first.exceeded == 0 && later.exceeded == 0 && first.rows == ROWS);
+  assert_memory_equal(&first, &again, sizeof first);
+  assert_true(first.gradient != later.gradient);
+  lam_context_destroy(context);
+}
+
+static bool check_with_memory(lam_allocator allocator) {
+  static const float x[][2] = { { 1, 3 }, { 0.5f, 0.25f } }, one[] = { 1, 2 };
+  lam_context *context = lam_context_create(&(lam_context_options){ .allocator = allocator, .gemm = "native" });
+  lam_array inputs = { .data = x, .rows = 2, .shape = { { 2 }, 1 } }, outputs = { .data = one, .rows = 2, .shape = { { 1 }, 1 } };
+  lam_dataset *data = lam_dataset_create(context, &inputs, 1, &outputs, 1);
+  lam_node y =
+      lam_dense(lam_input(lam_graph_create(context), inputs.shape), 1, &(lam_dense_options){ .activation = LAM_SOFTPLUS });
+  lam_trainer *trainer = lam_trainer_create(lam_model_create(&y, 1), &(lam_trainer_options){ .loss = LAM_MEAN_SQUARED_ERROR });
+  lam_gradient_report report;
+  lam_status status = lam_gradient_check(trainer, data, NULL, &report);
+  assert_true(status == LAM_OK || status == LAM_OUT_OF_MEMORY || status == LAM_NO_HANDLE);
+  lam_context_destroy(context);
+  return status == LAM_OK;
+}
+
+static void memory_that_runs_out_is_told_and_given_back(void **state) {
+  (void)state;
+  test_every_allocation_failing(check_with_memory);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(gradients_of_every_layer_and_activation_are_right),
@@ -200,6 +269,9 @@ int main(void) {
     cmocka_unit_test(weights_and_training_stay_as_they_were),
     cmocka_unit_test(fewer_numbers_are_drawn_where_asked),
     cmocka_unit_test(a_layer_without_a_reference_and_rows_at_a_kink_are_told),
+    cmocka_unit_test(only_rows_next_to_a_kink_are_left_out),
+    cmocka_unit_test(noise_is_that_of_the_next_step),
+    cmocka_unit_test(memory_that_runs_out_is_told_and_given_back),
   };
   return cmocka_run_group_tests(tests, make_data, NULL);
 }
