@@ -145,6 +145,7 @@ void lam_reference_close(lam_reference *r) {
   lam_context *context = r->model->object.context;
   lam_release(context, r->first, r->first ? r->model->node_count * sizeof *r->first : 0);
   lam_release(context, r->room, r->room ? r->room_size * sizeof *r->room : 0);
+  lam_release(context, r->group, r->group ? r->group_size * sizeof *r->group : 0);
   lam_release(context, r->functions, r->functions ? r->model->node_count * sizeof *r->functions : 0);
   lam_release(context, r->unclear, r->unclear ? r->most_rows : 0);
   lam_tape_close(&r->tape);
@@ -179,15 +180,15 @@ lam_status lam_reference_open(lam_reference *r, const lam_plan *plan, size_t row
   *r = (lam_reference){ .plan = plan, .model = model, .most_rows = rows, .tape.context = context };
   lam_status status = check_supported(r);
   if (status) return status;
-  size_t most = 0;
   for (size_t i = 0; i < model->node_count; i++)
-    if (model->nodes[i].width > most) most = model->nodes[i].width;
-  if (__builtin_mul_overflow(most, rows, &r->room_size)) return lam_fail(context, LAM_OUT_OF_MEMORY, "too many rows");
+    if (model->nodes[i].width > r->group_size) r->group_size = model->nodes[i].width;
+  if (__builtin_mul_overflow(r->group_size, rows, &r->room_size)) return lam_fail(context, LAM_OUT_OF_MEMORY, "too many rows");
   r->first = lam_allocate_array(context, model->node_count, sizeof *r->first);
   r->room = lam_allocate_array(context, r->room_size, sizeof *r->room);
+  r->group = lam_allocate_array(context, r->group_size, sizeof *r->group);
   r->functions = lam_allocate_array(context, model->node_count, sizeof *r->functions);
   r->unclear = lam_allocate(context, rows);
-  if (!r->first || !r->room || !r->functions || !r->unclear) return LAM_OUT_OF_MEMORY;
+  if (!r->first || !r->room || !r->group || !r->functions || !r->unclear) return LAM_OUT_OF_MEMORY;
   read_functions(r);
   return LAM_OK;
 }

@@ -25,7 +25,8 @@ typedef struct lam_reference {
   lam_term loss;    /* of the batch */
   lam_term *first;  /* for each node: the first of its rows x width values */
   lam_term *room;   /* for a node's values while they are made */
-  size_t room_size;
+  lam_term *group;  /* room for some of the values of one row */
+  size_t room_size, group_size;
   lam_reference_function *functions; /* for each node */
   unsigned char *unclear;            /* for each row: a kink so near that rounding decides on which side of it a float is */
 } lam_reference;
@@ -81,6 +82,7 @@ double lam_reference_option(const lam_reference *r, size_t index, const char *na
 bool lam_reference_flag(const lam_reference *r, size_t index, const char *name);
 
 /* In reference_normalize.c. */
-lam_reference_layer lam_reference_batch_normalization, lam_reference_layer_normalization, lam_reference_glu;
+lam_reference_layer lam_reference_batch_normalization, lam_reference_layer_normalization, lam_reference_glu,
+    lam_reference_softmax;
 
 #endif

@@ -212,6 +212,9 @@ static const struct {
                { &lam_layer_normalization_type, lam_reference_layer_normalization },
                { &lam_rms_normalization_type, lam_reference_layer_normalization },
                { &lam_glu_type, lam_reference_glu },
+               { &lam_softmax_types[0], lam_reference_softmax },
+               { &lam_softmax_types[1], lam_reference_softmax },
+               { &lam_softmax_types[2], lam_reference_softmax },
 #define LAM_X(NAME, name) { &lam_merge_types[LAM_MERGE_##NAME], merge },
                LAM_MERGE_LIST(LAM_X)
 #undef LAM_X

@@ -82,6 +82,56 @@ void lam_reference_layer_normalization(lam_reference *r, size_t index, lam_term 
   }
 }
 
+/* The number of the group that element i of a row belongs to, by its place on the axes that are not put together. */
+static size_t group_of(const lam_shape *shape, const bool *together, size_t i) {
+  size_t group = 0, factor = 1;
+  for (size_t axis = shape->rank; axis-- > 0; i /= shape->size[axis]) {
+    if (together[axis]) continue;
+    group += i % shape->size[axis] * factor;
+    factor *= shape->size[axis];
+  }
+  return group;
+}
+
+/* Of a group, the elements that the mask leaves: where it is 0, the result is. */
+static void softmax_group(lam_reference *r, size_t index, const bool *together, size_t row, size_t group, lam_term *y) {
+  const lam_model_node *node = lam_reference_node(r, index);
+  static const lam_activation activations[] = { LAM_SOFTMAX, LAM_LOG_SOFTMAX, LAM_SPARSEMAX };
+  lam_reference_function function = { .activation = activations[node->layer->type - lam_softmax_types] };
+  lam_tape *tape = &r->tape;
+  size_t count = 0;
+  for (int gathered = 0; gathered < 2; gathered++) {
+    size_t next = 0;
+    for (size_t i = 0; i < node->width && !tape->status; i++) {
+      if (group_of(&node->shape, together, i) != group) continue;
+      lam_term place = (lam_term)(row * node->width + i);
+      if (node->input_count > 1) {
+        (void)lam_tape_above(tape, lam_reference_input(r, index, 1) + place, 0);
+        if (lam_value(tape, lam_reference_input(r, index, 1) + place) == 0) continue;
+      }
+      if (gathered)
+        y[i] = r->group[next++];
+      else
+        r->group[count++] = lam_reference_input(r, index, 0) + place;
+    }
+    if (!gathered && count) lam_reference_activate(tape, &function, r->group, r->group, count);
+  }
+}
+
+void lam_reference_softmax(lam_reference *r, size_t index, lam_term *y) {
+  const lam_model_node *node = lam_reference_node(r, index);
+  bool together[LAM_MAX_RANK];
+  size_t groups = 1;
+  lam_term zero = lam_constant(&r->tape, 0);
+  (void)lam_find_axes(&node->shape, (const lam_axes *)node->layer->options, together);
+  for (size_t i = 0; i < node->shape.rank; i++) groups *= together[i] ? 1 : node->shape.size[i];
+  for (size_t row = 0; row < r->rows; row++, y += node->width) {
+    lam_reference_row(r, row);
+    for (size_t i = 0; i < node->width; i++) y[i] = zero;
+    for (size_t group = 0; group < groups; group++) softmax_group(r, index, together, row, group, y);
+  }
+}
+
 /* a sigmoid(b), a and b being the halves of an axis: `half` numbers each, once for each place on the axes before it. */
 void lam_reference_glu(lam_reference *r, size_t index, lam_term *y) {
   const lam_model_node *node = lam_reference_node(r, index);

@@ -125,6 +125,24 @@ static lam_node rms_normalization(lam_node x, const middle *how) {
   return lam_rms_normalization(x, NULL);
 }
 
+/* Along the first axis of two, with and without a mask that leaves nothing of some groups: a relu's zeros. */
+static lam_node softmax_axes(lam_node x, const middle *how) {
+  lam_softmax_options options = { .activation = how->activation, .axes = { { 0 }, 1 } };
+  return lam_flatten(lam_softmax_with(lam_reshape(x, (lam_shape){ { 3, 2 }, 2 }), &options));
+}
+
+static lam_node softmax_mask(lam_node x, const middle *how) {
+  lam_node mask = lam_activate(x, LAM_RELU), y = lam_dense(x, WIDTH, NULL);
+  lam_shape shape = { { 2, 3 }, 2 };
+  lam_softmax_options options = { .activation = how->activation, .mask = lam_reshape(mask, shape) };
+  return lam_flatten(lam_softmax_with(lam_reshape(y, shape), &options));
+}
+
+static lam_node softmax_all_axes(lam_node x, const middle *how) {
+  lam_softmax_options options = { .activation = how->activation, .axes = { { 1, 0 }, 2 } };
+  return lam_flatten(lam_softmax_with(lam_reshape(x, (lam_shape){ { 3, 2 }, 2 }), &options));
+}
+
 static lam_node glu(lam_node x, const middle *how) {
   (void)how;
   return lam_glu(x, -1);
@@ -172,6 +190,11 @@ const middle middles[] = {
   { "rms normalization", rms_normalization, LAM_LINEAR, { 0 }, 0 },
   { "glu", glu, LAM_LINEAR, { 0 }, 0 },
   { "glu, first axis", glu_first_axis, LAM_LINEAR, { 0 }, 0 },
+  { "softmax along the first axis", softmax_axes, LAM_SOFTMAX, { 0 }, 0 },
+  { "log_softmax along the first axis", softmax_axes, LAM_LOG_SOFTMAX, { 0 }, 0 },
+  { "sparsemax along the first axis", softmax_axes, LAM_SPARSEMAX, { 0 }, 0 },
+  { "softmax along both axes", softmax_all_axes, LAM_SOFTMAX, { 0 }, 0 },
+  { "softmax under a mask", softmax_mask, LAM_SOFTMAX, { 0 }, 0 },
   { "penalties", penalized, LAM_TANH, { 0 }, 0 },
   { "penalties of relu", penalized, LAM_RELU, { 0 }, 0 },
   { "activity", activity, LAM_LINEAR, { 0 }, 0 },
