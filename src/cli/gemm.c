@@ -3,33 +3,24 @@
  * `lamina gemm`: the backends of matrix products on this machine, what they are, whether they are right, and what they are worth.
  */
 #include "cli/gemm.h"
-#include "blas/gemm.h"
+#include "cli/backends.h"
 #include "cli/cli.h"
-#include "file/json.h"
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MOST_BACKENDS = 72 };
 
 typedef struct listing {
   backend backends[MOST_BACKENDS];
   size_t count;
 } listing;
 
-/* The build's own, then the libraries that are found. */
-static bool find_backends(listing *all) {
-  enum { MOST_CANDIDATES = 64 };
-  lam_gemm_candidate *found = calloc(MOST_CANDIDATES, sizeof *found);
-  lam_context *context = lam_context_create(&(lam_context_options){ .gemm = "native" });
-  if (!found || !context) return free(found), lam_context_destroy(context), false;
-  for (const lam_gemm *gemm = context->gemms; gemm; gemm = gemm->next)
-    snprintf(all->backends[all->count++].library.name, sizeof found->name, "%s", gemm->name);
-  const size_t count = lam_gemm_candidates(found, MOST_CANDIDATES);
-  for (size_t i = 0; i < count; ++i) all->backends[all->count++].library = found[i];
-  lam_context_destroy(context);
+static bool list_all(listing *all) {
+  lam_gemm_candidate *found = calloc(MOST_BACKENDS, sizeof *found);
+  if (found) all->count = find_backends(found);
+  for (size_t i = 0; i < all->count; ++i) all->backends[i].library = found[i];
   free(found);
-  return true;
+  return all->count > 0;
 }
 
 static int ascending(const void *a, const void *b) {
@@ -44,18 +35,18 @@ static void measure_all(listing *all) {
   }
   for (size_t i = 0; i < all->count; ++i) {
     backend *b = &all->backends[i];
-    if (!b->process) continue;
+    if (!b->process.process) continue;
     qsort(b->rates, ROUNDS, sizeof b->rates[0], ascending);
     b->gflops = b->rates[ROUNDS / 2];
-    end_apart(b);
+    apart_end(&b->process);
   }
 }
 
 /* ---- showing ---- */
 
 static void show(const backend *b) {
-  if (*b->reason) {
-    printf("%-18s   refused  %s\n", b->library.name, b->reason);
+  if (*b->process.reason) {
+    printf("%-18s   refused  %s\n", b->library.name, b->process.reason);
   } else {
     printf("%-18s %6.1f GF/s %s", b->library.name, b->gflops, *b->version ? b->version : "says nothing of itself");
     if (*b->core) printf("; core %s", b->core);
@@ -72,25 +63,12 @@ static void show_all(const listing *all) {
   for (size_t i = 0; i < all->count; ++i) show(&all->backends[i]);
 }
 
-static void put_null(lam_json_writer *json) {
-  lam_json_put_raw(json, "null", 4);
-  json->comma = true;
-}
-
 static void put(lam_json_writer *json, const char *key, const char *text) {
-  lam_json_key(json, key);
-  if (*text)
-    lam_json_put_text(json, text);
-  else
-    put_null(json);
+  *text ? json_put_text(json, key, text) : json_put_number(json, key, (double)NAN);
 }
 
 static void put_number(lam_json_writer *json, const char *key, double value) {
-  lam_json_key(json, key);
-  if (value > 0)
-    lam_json_put_double(json, value);
-  else
-    put_null(json);
+  json_put_number(json, key, value > 0 ? value : (double)NAN);
 }
 
 static void put_backend(lam_json_writer *json, const backend *b) {
@@ -102,7 +80,7 @@ static void put_backend(lam_json_writer *json, const backend *b) {
   put(json, "core", b->core);
   put_number(json, "threads", b->threads);
   put_number(json, "integer_bits", b->bits);
-  put(json, "refused", b->reason);
+  put(json, "refused", b->process.reason);
   put(json, "warning", b->warning);
   put_number(json, "gflops", b->gflops);
   lam_json_close(json, '}');
@@ -138,11 +116,8 @@ int run_gemm(const settings *options) {
   }
   signal(SIGPIPE, SIG_IGN); /* a worker that ended is found out from what it answers */
   listing *all = calloc(1, sizeof *all);
-  if (!all || !find_backends(all)) return free(all), failed("out of memory");
-  for (size_t i = 0; i < all->count; ++i) {
-    vet_apart(&all->backends[i]);
-    if (all->backends[i].process) kill(all->backends[i].process, SIGSTOP);
-  }
+  if (!all || !list_all(all)) return free(all), failed("out of memory");
+  for (size_t i = 0; i < all->count; ++i) vet_apart(&all->backends[i]);
   measure_all(all);
   int code = EXIT_OK;
   if (!options->json || strcmp(options->json, "-") != 0) show_all(all);

@@ -67,8 +67,8 @@ def test_the_table_names_what_was_found_and_why_it_is_refused():
 
 def test_one_library_is_vetted_in_the_process_itself():
     good, bad = gemm("--vet", liar("honest"), libraries=[]), gemm("--vet", liar("gaps"), libraries=[])
-    assert good.returncode == 0 and good.stdout.endswith("ready\n"), good
-    assert bad.returncode == 1 and bad.stdout.startswith("refused the gemm backend "), bad
+    assert good.returncode == 0 and json.loads(good.stdout)["bits"] == 32, good
+    assert bad.returncode == 1 and json.loads(bad.stdout)["refused"].startswith("the gemm backend "), bad
 
 
 def test_an_unknown_backend_of_a_training_is_answered_with_the_names():
