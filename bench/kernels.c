@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const report_unit nanoseconds = { "ns", "ns_spread", "ns an element", 1e9 };
+static const report_unit nanoseconds = { "ns", "ns_spread", "ns_low", "ns_high", "ns an element", 1e9 };
 
 typedef struct work {
   const lam_kernel_table *table;
@@ -195,16 +195,17 @@ static timing time_kernel(void *user, size_t times) {
 static void report_kernel(report *to, const settings *options, const entrant *e, const contender *all, size_t i, size_t plain) {
   char command[512], base[256], shape[48];
   snprintf(shape, sizeof shape, "%zux%zu", e->w.rows, e->w.columns);
-  common_options(base, sizeof base, "kernels", options);
+  common_options(base, sizeof base, options);
   snprintf(command, sizeof command, "%s --kernel %s --shapes %s --isa %s", base, e->k->name, shape, all[i].name);
-  contender each = all[i];
-  each.median /= (double)e->w.count;
+  report_unit unit = nanoseconds;
+  unit.scale /= (double)e->w.count;
   report_add(to);
   report_text(to, "kernel", "kernel", e->k->name);
   report_text(to, "isa", "isa", all[i].name);
   report_text(to, "shape", "shape", shape);
-  report_contender(to, &each, &nanoseconds, 1, i == plain);
-  report_number(to, "gbytes_per_second", "GB/s", (double)e->k->floats * sizeof(float) / each.median * 1e-9, 1);
+  report_contender(to, &all[i], &unit, 1, i == plain);
+  report_number(to, "gbytes_per_second", "GB/s", (double)e->k->floats * sizeof(float) * (double)e->w.count / all[i].median * 1e-9,
+                1);
   report_text(to, "command", NULL, command);
 }
 

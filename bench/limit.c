@@ -6,6 +6,7 @@
 #include "bench/bench.h"
 #include "bench/clock.h"
 #include "bench/pattern.h"
+#include "bench/pin.h"
 #include "bench/training.h"
 #include <stdlib.h>
 #include <string.h>
@@ -67,13 +68,13 @@ static timing time_fma(void *user, size_t times) { return time_runs(run_fma, use
 static timing time_read(void *user, size_t times) { return time_runs(run_read, user, times); }
 static timing time_update(void *user, size_t times) { return time_runs(run_update, user, times); }
 
-double peak_gflops(const char *isa) {
+static double peak_gflops(const char *isa, double min_time) {
   stream s = { .table = pattern_at(isa) };
   if (!s.table) return 0;
   contender c = { .name = isa, .time = time_fma, .user = &s };
-  if (!rounds_run(&c, 1, 0, 5, 0.1)) return 0;
+  if (!rounds_run(&c, 1, 0, 5, min_time)) return 0;
   /* A peak is what was reached: the fastest round. */
-  return 2 * 100 * pattern_fma_count(isa) / stats_quantile(c.seconds, 5, 0) * 1e-9;
+  return 2 * 100 * pattern_fma_count(isa) / stats_quantile(c.seconds, c.rounds, 0) * 1e-9;
 }
 
 /* ---- arithmetic ---------------------------------------------------------------------------------------------------- */
@@ -96,8 +97,8 @@ static int report_peaks(const settings *options, report *to) {
   for (size_t i = 0; i < count; i++) {
     const contender *c = &contenders[i];
     char command[512], base[256];
-    double flops = 2 * 100 * pattern_fma_count(c->name), gflops = flops / stats_quantile(c->seconds, options->rounds, 0) * 1e-9;
-    common_options(base, sizeof base, "limit", options);
+    double flops = 2 * 100 * pattern_fma_count(c->name), gflops = flops / stats_quantile(c->seconds, c->rounds, 0) * 1e-9;
+    common_options(base, sizeof base, options);
     snprintf(command, sizeof command, "%s --isa %s", base, c->name);
     report_add(to);
     report_text(to, "limit", "limit", "fma");
@@ -112,7 +113,6 @@ static int report_peaks(const settings *options, report *to) {
 
 /* ---- bandwidth ----------------------------------------------------------------------------------------------------- */
 
-enum { LEVELS = 4 };
 static const char *const level_names[LEVELS] = { "L1", "L2", "L3", "memory" };
 
 /* Half of each cache, so that little else is pushed out of it; memory: four times the last. */
@@ -134,7 +134,7 @@ typedef struct bandwidth {
 static void report_stream(report *to, const settings *options, const char *pattern, int level, size_t bytes, const contender *c,
                           double moved) {
   char command[512];
-  common_options(command, sizeof command, "limit", options);
+  common_options(command, sizeof command, options);
   report_add(to);
   report_text(to, "limit", "limit", "bandwidth");
   report_text(to, "isa", "isa", ((const stream *)c->user)->table->isa);
@@ -169,9 +169,37 @@ static int report_bandwidth(const settings *options, report *to, bandwidth *foun
   return EXIT_OK;
 }
 
+static double limit_time(const settings *options) { return options->min_time < 0.1 ? options->min_time : 0.1; }
+
+/* One core, reading. */
+static void measure_reading(const settings *options, report *to) {
+  size_t bytes[LEVELS];
+  level_sizes(&to->card, bytes);
+  float *memory = aligned_alloc(64, bytes[3]);
+  if (!memory) return;
+  memset(memory, 0, bytes[3]);
+  for (int level = 0; level < LEVELS && !interrupted(); level++) {
+    progress(options, "%s: bandwidth of %s", to->command, level_names[level]);
+    stream s = { pattern_at(lam_kernels()->isa), memory, bytes[level] / sizeof(float) / 128 * 128 };
+    contender c = { .name = "read", .time = time_read, .user = &s };
+    if (rounds_run(&c, 1, 0, 5, limit_time(options)))
+      to->bandwidth[level] = (double)(s.count * sizeof(float)) / stats_quantile(c.seconds, c.rounds, 0);
+  }
+  free(memory);
+}
+
+void measure_limits(const settings *options, report *to) {
+  cpu_set_t before;
+  pin_begin(options, 1, &before, NULL);
+  progress(options, "%s: peak of arithmetic", to->command);
+  to->peak = peak_gflops(lam_kernels()->isa, limit_time(options));
+  measure_reading(options, to);
+  pin_end(&before);
+}
+
 /* ---- a step -------------------------------------------------------------------------------------------------------- */
 
-static int level_of(const machine *card, double bytes) {
+int level_of(const machine *card, double bytes) {
   for (int i = 0; i < 3; i++)
     if (bytes <= (double)card->cache[i + 1]) return i;
   return 3;

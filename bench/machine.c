@@ -4,6 +4,7 @@
  */
 #include "bench/machine.h"
 #include "bench/clock.h"
+#include "cli/apart.h"
 #include "kernels/kernels.h"
 #include <ctype.h>
 #include <sched.h>
@@ -151,55 +152,41 @@ void machine_stop(machine *card) {
 
 /* ---- telling ------------------------------------------------------------------------------------------------------- */
 
-void machine_print(const machine *card, FILE *file) {
-  fprintf(file, "%s; %zu of %zu CPUs; L1 %zu KiB, L2 %zu KiB, L3 %zu KiB; %s\n", card->cpu, card->allowed, card->cpus,
-          card->cache[1] >> 10, card->cache[2] >> 10, card->cache[3] >> 10, card->isas);
-  fprintf(file, "%s; lamina %s; compiler %s%s%s\n", card->system, lam_version(), card->compiler,
-          *card->governor ? "; governor " : "", card->governor);
-  fprintf(file, "load %.2f before, %.2f after; others kept %.2f cores busy; %.2f stolen\n", card->load_before, card->load_after,
-          card->others, card->stolen);
-  for (char **entry = environ; *entry; entry++)
-    if (is_shown(*entry)) fprintf(file, "environment: %s\n", *entry);
-  if (*card->unset) fprintf(file, "unset for measuring: %s\n", card->unset);
-  if (card->busy) fprintf(file, "BUSY MACHINE: these numbers are not to be compared with others\n");
-}
-
-static void put_text(lam_json_writer *json, const char *key, const char *text) {
-  lam_json_key(json, key);
-  lam_json_put_text(json, text);
-}
-
-static void put_number(lam_json_writer *json, const char *key, double number) {
-  lam_json_key(json, key);
-  lam_json_put_double(json, number);
+const char *machine_setting(size_t *at) {
+  while (environ[*at]) {
+    const char *entry = environ[(*at)++];
+    if (is_shown(entry)) return entry;
+  }
+  return NULL;
 }
 
 void machine_write(const machine *card, lam_json_writer *json) {
   lam_json_open(json, '{');
-  put_text(json, "cpu", card->cpu);
-  put_text(json, "isas", card->isas);
-  put_text(json, "system", card->system);
-  put_text(json, "compiler", card->compiler);
-  put_text(json, "lamina", lam_version());
-  put_text(json, "governor", card->governor);
-  put_number(json, "cpus", (double)card->cpus);
-  put_number(json, "cpus_allowed", (double)card->allowed);
-  put_number(json, "l1_bytes", (double)card->cache[1]);
-  put_number(json, "l2_bytes", (double)card->cache[2]);
-  put_number(json, "l3_bytes", (double)card->cache[3]);
+  json_put_text(json, "cpu", card->cpu);
+  json_put_text(json, "isas", card->isas);
+  json_put_text(json, "system", card->system);
+  json_put_text(json, "compiler", card->compiler);
+  json_put_text(json, "lamina", lam_version());
+  json_put_text(json, "governor", card->governor);
+  json_put_number(json, "cpus", (double)card->cpus);
+  json_put_number(json, "cpus_allowed", (double)card->allowed);
+  json_put_number(json, "l1_bytes", (double)card->cache[1]);
+  json_put_number(json, "l2_bytes", (double)card->cache[2]);
+  json_put_number(json, "l3_bytes", (double)card->cache[3]);
   lam_json_key(json, "load");
   lam_json_open(json, '{');
-  put_number(json, "before", card->load_before);
-  put_number(json, "after", card->load_after);
-  put_number(json, "others", card->others);
-  put_number(json, "stolen", card->stolen);
+  json_put_number(json, "before", card->load_before);
+  json_put_number(json, "after", card->load_after);
+  json_put_number(json, "others", card->others);
+  json_put_number(json, "stolen", card->stolen);
   lam_json_key(json, "busy");
   lam_json_put_flag(json, card->busy);
   lam_json_close(json, '}');
   lam_json_key(json, "environment");
   lam_json_open(json, '[');
-  for (char **entry = environ; *entry; entry++)
-    if (is_shown(*entry)) lam_json_put_text(json, *entry);
+  size_t at = 0;
+  for (const char *setting; (setting = machine_setting(&at)) != NULL;) lam_json_put_text(json, setting);
   lam_json_close(json, ']');
-  put_text(json, "unset", card->unset);
+  json_put_text(json, "unset", card->unset);
+  json_put_text(json, "pinned", card->pinned);
 }

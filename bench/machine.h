@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 typedef struct machine {
-  char cpu[128], isas[64], governor[32], system[160], compiler[64], unset[512];
+  char cpu[128], isas[64], governor[32], system[160], compiler[64], unset[512], pinned[256];
   size_t cpus, allowed, cache[4]; /* cache[1..3]: bytes of L1 data, L2, L3 */
   double load_before, load_after;
   /* From start to stop: cores that others kept busy, and cores that the hypervisor took away. */
@@ -24,7 +24,8 @@ void machine_clean_environment(char **arguments, bool as_is);
 
 void machine_start(machine *card);
 void machine_stop(machine *card);
-void machine_print(const machine *card, FILE *file);
+/* The settings that matter, one after the other; NULL behind the last. `at` is 0 at first. */
+const char *machine_setting(size_t *at);
 /* The card as an object that is left open: the report adds what it measured. */
 void machine_write(const machine *card, lam_json_writer *json);
 

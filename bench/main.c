@@ -3,8 +3,8 @@
  * The program `lamina-bench`: how fast, measured and compared. This file has the table of commands.
  */
 #include "bench/bench.h"
+#include "cli/output.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const bench_command commands[] = {
@@ -12,27 +12,28 @@ static const bench_command commands[] = {
     "Times lam_fit on a network of relu layers with a softmax at its end, by backend; with --parts also the time of each "
     "operation\n"
     "of a step, measured in running steps.",
-    "  lamina-bench train --net 784-256-15 --batch 32 --optimizer adam --gemm openblas,native --parts\n"
+    "  lamina-bench train --net 784-256-15 --batch 32 --optimizer adam --backends openblas,native --parts\n"
     "  lamina-bench train --net 784-512-10 --batch 128 --optimizer rmsprop --loss mean_squared_error --json step.json\n",
-    run_train },
+    run_train, 0 },
   { "infer", INFER, "[options]", "calls of a session, by gemm backend",
     "Times lam_session_run on float rows, from one row to many, by backend.",
-    "  lamina-bench infer --net 784-512-10 --batch 1,1000\n", run_infer },
+    "  lamina-bench infer --net 784-512-10 --batch 1,1000\n", run_infer, 0 },
   { "gemm", GEMM, "[options]", "the matrix products of a network, by backend",
     "Times the products of each dense layer (forward, weight gradient, input gradient) or products given by shape, and compares\n"
     "each result with exact integers and with an error bound.",
     "  lamina-bench gemm --net 784-256-15 --batch 1,32 --reference openblas\n"
-    "  lamina-bench gemm --shapes 32x256x784:NN,784x256x32:TN\n",
-    run_gemm },
+    "  lamina-bench gemm --shapes classic,32x256x784:NN:lda=800 --html report.html\n"
+    "  lamina-bench gemm --m 1..256 --n 256 --k 784 --backends native,openblas --threads 1,2\n",
+    run_gemm, 0 },
   { "kernels", KERNELS, "[options]", "every kernel at every instruction set, against a plain loop in C",
     "Times each vectorised kernel on matrices that lie in cache and that do not, against the same loop in plain C (compiled "
     "with\n"
     "-O2, functions of the C library).",
-    "  lamina-bench kernels --kernel softmax,adam --isa avx2,plain\n", run_kernels },
+    "  lamina-bench kernels --kernel softmax,adam --isa avx2,plain\n", run_kernels, 0 },
   { "limit", LIMIT, "[options]", "what the machine can do: arithmetic and bandwidth",
     "Measures fused multiply-adds by instruction set, and the bandwidth of each cache and of memory: reading, and reading with\n"
     "writing back.",
-    "  lamina-bench limit --isa avx512,avx2 --json limit.json\n", run_limit },
+    "  lamina-bench limit --isa avx512,avx2 --json limit.json\n", run_limit, 0 },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -56,37 +57,45 @@ static int unknown_command(const char *name) {
   return unknown_name("command", name, names);
 }
 
-/* Opened before the measuring, so that a path that cannot be written is told at once. */
-static int open_json(const settings *options, FILE **file) {
-  *file = NULL;
-  if (!options->json) return EXIT_OK;
-  *file = strcmp(options->json, "-") == 0 ? stdout : fopen(options->json, "w");
-  return *file ? EXIT_OK : failed("--json: cannot write \"%s\": %s", options->json, strerror(errno));
-}
+/* ---- where the report goes ----------------------------------------------------------------------------------------- */
 
-static int write_json(const settings *options, const report *r, FILE *file) {
-  size_t size = 0;
-  char *text = report_json(r, &size);
-  bool written = text && fwrite(text, 1, size, file) == size && fflush(file) == 0;
-  free(text);
-  if (file != stdout && fclose(file) != 0) written = false;
-  return written ? EXIT_OK : failed("--json: cannot write \"%s\": %s", options->json, strerror(errno));
+typedef struct output {
+  const char *option, *path; /* path NULL: not asked for; "-": standard output, where it takes the table's place */
+  void (*write)(FILE *file, const report *r);
+  const report *r;
+} output;
+
+static void write_output(FILE *file, const void *user) {
+  const output *o = user;
+  o->write(file, o->r);
 }
 
 static int run_command(const bench_command *command, const settings *options) {
-  FILE *json;
   report r;
-  watch_interrupts();
-  int code = open_json(options, &json);
+  const output outputs[] = { { "--json", options->json, report_json, &r },
+                             { "--csv", options->csv, report_csv, &r },
+                             { "--markdown", options->markdown, report_markdown, &r } };
+  enum { OUTPUTS = sizeof outputs / sizeof *outputs };
+  const char *owner = NULL;
+  int code = EXIT_OK;
+  for (int i = 0; i < OUTPUTS && !code; i++) {
+    if (!outputs[i].path) continue;
+    code = check_writable(outputs[i].option, outputs[i].path);
+    if (strcmp(outputs[i].path, "-") != 0) continue;
+    if (owner) return wrong_usage("%s and %s cannot both go to standard output: name a file", owner, outputs[i].option);
+    owner = outputs[i].option;
+  }
   if (code) return code;
+  watch_interrupts();
   report_begin(&r, command->name);
   code = command->run(options, &r);
   report_end(&r);
   progress(options, NULL);
-  if (code == EXIT_OK) {
-    /* The JSON owns standard output where it goes there. */
-    report_print(&r, json == stdout ? stderr : stdout, options->markdown);
-    if (json) code = write_json(options, &r, json);
+  bool told = code == EXIT_OK || code == EXIT_SLOWER;
+  if (told) report_print(owner ? stderr : stdout, &r);
+  for (int i = 0; i < OUTPUTS && told; i++) {
+    int written = outputs[i].path ? write_file(outputs[i].path, write_output, &outputs[i]) : EXIT_OK;
+    if (written) code = written;
   }
   report_release(&r);
   return code == EXIT_OK && interrupted() ? EXIT_SIGNAL + 2 : code;

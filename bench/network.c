@@ -3,12 +3,10 @@
  * From options to contexts, networks and rows.
  */
 #include "bench/bench.h"
-#include "blas/gemm.h"
 #include <stdlib.h>
-#include <string.h>
 
-lam_context *open_context(const settings *options, const char *gemm) {
-  lam_context *context = lam_context_create(&(lam_context_options){ .threads = (unsigned)options->threads, .gemm = gemm });
+lam_context *open_context(size_t threads) {
+  lam_context *context = lam_context_create(&(lam_context_options){ .threads = (unsigned)threads, .gemm = "native" });
   if (!context) {
     (void)failed("out of memory");
     return NULL;
@@ -17,53 +15,6 @@ lam_context *open_context(const settings *options, const char *gemm) {
   (void)library_failed(context);
   lam_context_destroy(context);
   return NULL;
-}
-
-/* ---- backends ------------------------------------------------------------------------------------------------------ */
-
-static int unknown_backend(lam_context *context, const char *name) {
-  (void)lam_gemm_select(context, name); /* fails, and its sentence lists the names there are */
-  return library_failed(context);
-}
-
-int choose_backends(lam_context *context, const settings *options, const char **names, size_t *count, size_t *reference) {
-  *count = 0;
-  for (size_t i = 0; i < options->gemm.count; i++) {
-    if (!lam_gemm_find(context, options->gemm.item[i])) return unknown_backend(context, options->gemm.item[i]);
-    names[(*count)++] = options->gemm.item[i];
-  }
-  if (options->gemm.count == 0)
-    for (const lam_gemm *gemm = context->gemms; gemm && *count < MOST_WORDS; gemm = gemm->next) names[(*count)++] = gemm->name;
-  *reference = 0;
-  if (!options->reference) return EXIT_OK;
-  while (*reference < *count && strcmp(names[*reference], options->reference) != 0) ++*reference;
-  if (*reference < *count) return EXIT_OK;
-  if (!lam_gemm_find(context, options->reference)) return unknown_backend(context, options->reference);
-  return wrong_usage("--reference %s is not among the backends that are measured: add it to --gemm", options->reference);
-}
-
-void backend_core(const lam_context *context, char core[64]) {
-  const char *at = strstr(lam_gemm_description(context), "core ");
-  snprintf(core, 64, "%s", at ? at + 5 : "");
-}
-
-const char *core_warning(const char *core) {
-  static const char *const older[] = { "Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "Katmai", "Core2", NULL };
-  if (!lam_kernels_at("avx512") || lam_name_find(older, core) < 0) return NULL;
-  return "its kernels are older than this CPU, which has AVX-512; OPENBLAS_CORETYPE=SkylakeX with --as-is mends that";
-}
-
-int each_batch(const settings *options, report *to, measure_batch *measure) {
-  const char *names[MOST_WORDS];
-  size_t count, reference;
-  lam_context *context = open_context(options, NULL);
-  if (!context) return EXIT_USAGE;
-  int code = choose_backends(context, options, names, &count, &reference);
-  to->peak = code ? 0 : peak_gflops(lam_kernels()->isa);
-  for (size_t i = 0; i < options->batch.count && !code && !interrupted(); i++)
-    code = measure(options, to, names, count, reference, options->batch.item[i]);
-  lam_context_destroy(context);
-  return code;
 }
 
 /* ---- networks ------------------------------------------------------------------------------------------------------ */

@@ -3,8 +3,10 @@
  * The table of options. Parsing, --help and the command that reproduces a result are made from it.
  */
 #include "bench/bench.h"
+#include "cli/apart.h"
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,7 @@ typedef enum option_kind {
   TEXT,          /* const char * */
   OPTIONAL_TEXT, /* const char *; "-" where no value follows */
   WORDS,         /* words, separated by commas */
-  SIZES,         /* sizes, separated by commas */
+  SIZES,         /* sizes and ranges of them, separated by commas */
   NET,           /* sizes, separated by dashes */
   SIZE,          /* size_t, from 1 */
   SECONDS,       /* double above 0 */
@@ -31,41 +33,54 @@ typedef struct bench_option {
 
 #define AT(field) offsetof(settings, field)
 static const bench_option options[] = {
-  { "--net", NET, AT(net), TRAIN | INFER | GEMM | LIMIT, "WIDTHS", "the network's widths (784-256-15)", NULL },
-  { "--batch", SIZES, AT(batch), TRAIN | INFER | GEMM | LIMIT, "N,...", "rows of a step or call (32)", NULL },
+  { "--net", NET, AT(net), WORKING | LIMIT, "WIDTHS", "the network's widths (784-256-15)", NULL },
+  { "--batch", SIZES, AT(batch), WORKING | LIMIT, "N,...", "rows of a step or call (32)", NULL },
   { "--shapes", WORDS, AT(shapes), GEMM | KERNELS, "LIST",
-    "gemm: products as 32x256x784:NN (m x n x k) instead of a network's; kernels: matrices as 32x128", NULL },
+    "gemm: products as 32x256x784:NN, sets of them (" SHAPE_SETS "), files; kernels: matrices as 32x128", NULL },
+  { "--m", SIZES, AT(m), GEMM, "N,...", "sweep over rows of the result; 1..64 doubles, 8..64+8 goes by 8", NULL },
+  { "--n", SIZES, AT(n), GEMM, "N,...", "sweep over its columns", NULL },
+  { "--k", SIZES, AT(k), GEMM, "N,...", "sweep over the length of the sums", NULL },
+  { "--trans", WORDS, AT(trans), GEMM, "NN,...", "transpositions of a sweep (NN)", NULL },
   { "--optimizer", NAMED, AT(optimizer), TRAIN | LIMIT, "NAME", "the optimizer (adam)", lam_optimizer_names },
   { "--loss", NAMED, AT(loss), TRAIN, "NAME", "the loss (sparse_categorical_crossentropy)", lam_loss_names },
   { "--data", TEXT, AT(data), TRAIN, "NAME", "rows of a data set or a folder of IDX files, instead of random bytes", NULL },
   { "--rows", SIZE, AT(rows), TRAIN, "N", "rows of an epoch (60000)", NULL },
-  { "--gemm", WORDS, AT(gemm), TRAIN | INFER | GEMM, "NAME,...", "the backends (all there are)", NULL },
-  { "--reference", TEXT, AT(reference), TRAIN | INFER | GEMM, "NAME", "what the others are compared with (the first backend)",
+  { "--backends", WORDS, AT(backends), WORKING, "NAME,...", "the backends, as `lamina gemm` lists them, or files (all there are)",
     NULL },
-  { "--threads", SIZE, AT(threads), TRAIN | INFER, "N", "threads (1)", NULL },
+  { "--reference", TEXT, AT(reference), WORKING, "NAME", "what the others are compared with (the first backend)", NULL },
+  { "--threads", SIZES, AT(threads), WORKING, "N,...", "threads (1)", NULL },
+  { "--pin", WORDS, AT(pin), WORKING, "CPU,...", "the CPUs to run on; none: where the system likes (one core for each thread)",
+    NULL },
   { "--isa", WORDS, AT(isa), KERNELS | LIMIT, "NAME,...", "instruction sets (all of this CPU), and plain: a loop in C", NULL },
   { "--kernel", WORDS, AT(kernel), KERNELS, "NAME,...", "kernels (all)", NULL },
   { "--cold", FLAG, AT(cold), GEMM, NULL, "matrices that are not in cache: others each time", NULL },
   { "--parts", FLAG, AT(parts), TRAIN, NULL, "also the time of each operation of a step", NULL },
-  { "--rounds", SIZE, AT(rounds), ALL, "N", "rounds, in each of which everything runs once (9; 256 at most)", NULL },
-  { "--min-time", SECONDS, AT(min_time), ALL, "SECONDS", "how long each thing is measured in all (0.5)", NULL },
-  { "--as-is", FLAG, AT(as_is), ALL, NULL, "keep OPENBLAS_CORETYPE and its like, which are unset otherwise", NULL },
+  { "--rounds", SIZE, AT(rounds), MEASURING, "N", "rounds, in each of which everything runs once (15; 256 at most)", NULL },
+  { "--launches", SIZE, AT(launches), WORKING, "N", "how often each backend's process is started anew for them (5)", NULL },
+  { "--min-time", SECONDS, AT(min_time), MEASURING, "SECONDS", "how long each thing is measured in all (0.5)", NULL },
+  { "--patience", SECONDS, AT(patience), WORKING, "SECONDS", "how long a backend may be silent before it is refused (20)", NULL },
+  { "--as-is", FLAG, AT(as_is), MEASURING, NULL, "keep OPENBLAS_CORETYPE and its like, which are unset otherwise", NULL },
   { "--json", OPTIONAL_TEXT, AT(json), ALL, "[FILE]", "the report as JSON, to a file or standard output", NULL },
-  { "--markdown", FLAG, AT(markdown), ALL, NULL, "tables in Markdown", NULL },
+  { "--csv", OPTIONAL_TEXT, AT(csv), ALL, "[FILE]", "its results as CSV", NULL },
+  { "--markdown", OPTIONAL_TEXT, AT(markdown), ALL, "[FILE]", "its tables in Markdown", NULL },
   { "--quiet", FLAG, AT(quiet), ALL, NULL, "no progress", NULL },
-  { "--worker", SIZE, AT(worker), TRAIN, "FD", "be driven by another program over this file descriptor (docs/bench.md)", NULL },
+  { "--worker", SIZE, AT(worker), WORKING, "FD", "be driven by another program over this file descriptor (docs/bench.md)", NULL },
+  { "--vetted", FLAG, AT(vetted), WORKING, NULL, "such a worker's library is known to be right; its first call is timed", NULL },
   { "--help", FLAG, AT(help), ALL, NULL, "this text", NULL },
 };
 enum { OPTIONS = sizeof options / sizeof *options };
 
 static const settings default_settings = { .net = { { 784, 256, 15 }, 3 },
                                            .batch = { { 32 }, 1 },
+                                           .threads = { { 1 }, 1 },
                                            .optimizer = LAM_ADAM,
                                            .loss = LAM_SPARSE_CATEGORICAL_CROSSENTROPY,
                                            .rows = 60000,
-                                           .threads = 1,
-                                           .rounds = 9,
-                                           .min_time = 0.5 };
+                                           .rounds = 15,
+                                           .launches = 5,
+                                           .min_time = 0.5,
+                                           .patience = APART_PATIENCE,
+                                           .effect = 0.05 };
 
 bool chosen(const words *list, const char *word) {
   for (size_t i = 0; i < list->count; i++)
@@ -89,16 +104,34 @@ static int set_size(const bench_option *option, const char *text, size_t *value)
   return wrong_usage("%s takes a whole number from 1 to %d, not \"%s\"", option->name, INT32_MAX, text);
 }
 
+/* Adds from..to, doubled each time, or from..to+step. False where the list is full. */
+static bool add_range(sizes *list, size_t from, size_t to, size_t step) {
+  for (size_t number = from; number <= to; number = step ? number + step : 2 * number) {
+    if (list->count == MOST_WORDS) return false;
+    list->item[list->count++] = number;
+  }
+  return true;
+}
+
+/* "32", "1..64" or "8..64+8" at `text`; *end behind it. */
+static bool read_range(const char *text, char **end, size_t *from, size_t *to, size_t *step) {
+  *step = 0;
+  if (!read_size(text, end, from)) return false;
+  *to = *from;
+  if (strncmp(*end, "..", 2) != 0) return true;
+  if (!read_size(*end + 2, end, to) || *to < *from) return false;
+  return **end != '+' || read_size(*end + 1, end, step);
+}
+
 static int set_sizes(const bench_option *option, const char *text, sizes *list) {
   char separator = option->kind == NET ? '-' : ',', *end;
   const char *example = option->kind == NET ? "784-256-15" : "1,32,128", *at = text;
-  size_t least = option->kind == NET ? 2 : 1;
+  size_t least = option->kind == NET ? 2 : 1, from, to, step;
   list->count = 0;
   for (;; at = end + 1) {
-    if (list->count == MOST_WORDS) return wrong_usage("%s takes at most %d numbers", option->name, MOST_WORDS);
-    if (!read_size(at, &end, &list->item[list->count]) || (*end && *end != separator))
+    if (!read_range(at, &end, &from, &to, &step) || (*end && *end != separator))
       return wrong_usage("%s takes whole numbers such as %s, not \"%s\"", option->name, example, text);
-    list->count++;
+    if (!add_range(list, from, to, step)) return wrong_usage("%s takes at most %d numbers", option->name, MOST_WORDS);
     if (!*end) break;
   }
   if (list->count < least) return wrong_usage("%s takes at least two widths such as %s, not \"%s\"", option->name, example, text);
@@ -175,9 +208,15 @@ static int unknown_option(const bench_command *command, const char *name, size_t
 }
 
 int parse_options(const bench_command *command, int count, char **arguments, settings *values) {
+  size_t files = 0;
   *values = default_settings;
+  values->command = command;
   for (int i = 0; i < count; i++) {
     const char *text = strcmp(arguments[i], "-h") == 0 ? "--help" : arguments[i];
+    if (*text != '-' && files < command->files) {
+      values->files[files++] = text;
+      continue;
+    }
     if (strncmp(text, "--", 2) != 0 || !text[2])
       return wrong_usage("\"%s\" is not an option; options are written --name VALUE (see lamina-bench %s --help)", text,
                          command->name);
@@ -194,14 +233,35 @@ int parse_options(const bench_command *command, int count, char **arguments, set
     int code = set_value(option, value, values);
     if (code) return code;
   }
+  if (files < command->files && !values->help) return wrong_usage("`lamina-bench %s` needs %s", command->name, command->usage);
   if (values->rounds > MOST_SAMPLES) return wrong_usage("--rounds is at most %d, not %zu", MOST_SAMPLES, values->rounds);
   return EXIT_OK;
 }
 
-void common_options(char *text, size_t size, const char *command, const settings *values) {
+static void add_words(char *text, size_t size, const char *option, const words *list) {
+  for (size_t i = 0; i < list->count; i++) append(text, size, "%s%s", i ? "," : option, list->item[i]);
+}
+
+void append(char *text, size_t size, const char *format, ...) {
+  size_t used = strlen(text);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text + used, size - used, format, arguments);
+  va_end(arguments);
+}
+
+void common_options(char *text, size_t size, const settings *values) {
   char seconds[32];
-  snprintf(text, size, "lamina-bench %s --rounds %zu --min-time %s%s", command, values->rounds,
-           lam_format_double(seconds, values->min_time), values->as_is ? " --as-is" : "");
+  snprintf(text, size, "lamina-bench %s --rounds %zu --min-time %s", values->command->name, values->rounds,
+           lam_format_double(seconds, values->min_time));
+  if (!(values->command->bit & WORKING)) {
+    append(text, size, "%s", values->as_is ? " --as-is" : "");
+    return;
+  }
+  append(text, size, " --launches %zu%s", values->launches, values->as_is ? " --as-is" : "");
+  if (values->patience != default_settings.patience)
+    append(text, size, " --patience %s", lam_format_double(seconds, values->patience));
+  add_words(text, size, " --pin ", &values->pin);
 }
 
 static void print_option(const bench_option *option) {

@@ -5,6 +5,7 @@
  */
 #include "bench/clock.h"
 #include "bench/training.h"
+#include "bench/workers.h"
 #include <string.h>
 
 enum { MOST_PARTS = 96, CLOCK_LOOKS = 1000 };
@@ -111,51 +112,92 @@ static void run_rounds(profile *p, size_t rounds, double goal) {
   }
 }
 
-static void report_all(const settings *options, report *to, const profile *p, const char *backend) {
-  char net[128], core[64];
-  double total = 0;
-  network_text(net, &options->net);
-  backend_core(p->t->context, core);
-  for (size_t i = 0; i < p->count; i++) total += stats_median(p->parts[i].seconds, options->rounds);
+static void put_all(lam_json_writer *json, const profile *p, size_t rounds) {
+  lam_json_key(json, "parts");
+  lam_json_open(json, '[');
   for (size_t i = 0; i < p->count; i++) {
     const timed_part *part = &p->parts[i];
-    double seconds = stats_median(part->seconds, options->rounds);
-    double gflops = seconds > 0 ? part->flops / seconds * 1e-9 : 0;
-    report_add(to);
-    report_text(to, "net", "net", net);
-    report_number(to, "batch", "batch", (double)p->t->batch, 0);
-    report_text(to, "backend", "backend", backend);
-    report_text(to, "core", NULL, core);
-    report_text(to, "part", "part of a step", part->name);
-    report_text(to, "layer", "layer", part->layer);
-    report_number(to, "us", "us", seconds * 1e6, 2);
-    report_number(to, "us_spread", "±", seconds > 0 ? stats_spread(part->seconds, options->rounds) * seconds * 1e6 : 0, 2);
-    report_number(to, "share", "share", total > 0 ? seconds / total : 0, 3);
-    report_number(to, "gflops", "GF/s", gflops, 1);
-    report_number(to, "peak_share", "of peak", gflops / (to->peak * (double)options->threads), 3);
+    double seconds = stats_median(part->seconds, rounds);
+    lam_json_open(json, '{');
+    json_put_text(json, "part", part->name);
+    json_put_text(json, "layer", part->layer);
+    json_put_number(json, "flops", part->flops);
+    json_put_number(json, "us", seconds * 1e6);
+    json_put_number(json, "us_spread", seconds > 0 ? stats_spread(part->seconds, rounds) * seconds * 1e6 : 0);
+    lam_json_close(json, '}');
   }
+  lam_json_close(json, ']');
 }
 
-int report_parts(const settings *options, report *to, training *t, const char *backend) {
+const char *put_parts(lam_json_writer *json, training *t, size_t rounds, double seconds) {
   size_t rows = t->data->rows;
-  if (rows < t->batch) return wrong_usage("--parts needs at least as many rows as a batch has");
+  if (rows < t->batch) return "there are fewer rows than a batch has";
   profile *p = calloc(1, sizeof *p);
   if (p) *p = (profile){ .t = t, .order = malloc(rows * sizeof *p->order) };
-  int code = EXIT_OK;
-  if (!p || !p->order) {
-    code = failed("out of memory");
-  } else if (!list_parts(p)) {
-    code = failed("a step of more than %d parts", MOST_PARTS);
-  } else {
+  const char *failure = p && p->order ? NULL : "out of memory";
+  if (!failure && !list_parts(p)) failure = "a step has too many parts";
+  if (!failure) {
     lam_shuffle(p->order, rows, 0, 0);
     lam_fp_mode mode = lam_fp_enter();
     lam_blas_enter(t->context);
-    run_rounds(p, options->rounds, options->min_time);
+    run_rounds(p, rounds, seconds);
     lam_blas_leave(t->context);
     lam_fp_leave(mode);
-    report_all(options, to, p, backend);
+    put_all(json, p, rounds);
   }
   if (p) free(p->order);
   free(p);
-  return code;
+  return failure;
+}
+
+/* ---- the results --------------------------------------------------------------------------------------------------- */
+
+static double number_of(const lam_json *part, const char *key) {
+  double value = 0;
+  (void)lam_json_number(lam_json_member(part, key), &value);
+  return value;
+}
+
+static const char *text_of(const lam_json *part, const char *key) {
+  const lam_json *text = lam_json_member_of(part, key, LAM_JSON_STRING);
+  return text ? text->text : "";
+}
+
+static void report_answer(const settings *options, report *to, const crew *c, const backend *b, size_t batch) {
+  const lam_json *parts = lam_json_member_of(b->process.answer.root, "parts", LAM_JSON_ARRAY), *part;
+  char net[128];
+  double total = 0;
+  network_text(net, &options->net);
+  part = parts ? lam_json_first(parts) : NULL;
+  for (uint32_t i = 0; parts && i < parts->size; i++, part = lam_json_after(part)) total += number_of(part, "us");
+  part = parts ? lam_json_first(parts) : NULL;
+  for (uint32_t i = 0; parts && i < parts->size; i++, part = lam_json_after(part)) {
+    double us = number_of(part, "us"), gflops = us > 0 ? number_of(part, "flops") / us * 1e-3 : 0;
+    report_add(to);
+    report_text(to, "net", "net", net);
+    report_number(to, "batch", "batch", (double)batch, 0);
+    report_text(to, "backend", "backend", b->library.name);
+    report_text(to, "core", NULL, b->core);
+    report_text(to, "part", "part of a step", text_of(part, "part"));
+    report_text(to, "layer", "layer", text_of(part, "layer"));
+    report_number(to, "us", "us", us, 2);
+    report_number(to, "us_spread", "±", number_of(part, "us_spread"), 2);
+    report_number(to, "share", "share", total > 0 ? us / total : 0, 3);
+    report_number(to, "gflops", "GF/s", gflops, 1);
+    report_number(to, "peak_share", "of peak", gflops / (to->peak * (double)c->threads), 3);
+  }
+}
+
+void report_parts(const settings *options, report *to, crew *c, size_t batch) {
+  char ready[48], command[96], seconds[32];
+  snprintf(ready, sizeof ready, "batch %zu", batch);
+  snprintf(command, sizeof command, "parts %zu %s", options->rounds, lam_format_double(seconds, options->min_time));
+  progress(options, "train: the parts of a step of %zu rows", batch);
+  crew_launch(c, options, to);
+  for (size_t i = 0; i < c->count; i++) {
+    backend *b = &c->all[i];
+    b->patience = options->patience + 10 * options->min_time + 4 * step_flops(&options->net, batch) / 1e8;
+    if (b->process.process && backend_ask(b, ready) && backend_ask(b, command)) report_answer(options, to, c, b, batch);
+  }
+  crew_end(c);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The report; see report.h.
+ * What a report holds; see report.h.
  */
 #include "bench/report.h"
 #include "bench/rounds.h"
+#include <lamina/base.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -22,16 +23,21 @@ static void *must(void *memory) {
   exit(1);
 }
 
-void report_add(report *r) {
-  if (r->count == r->capacity) {
-    r->capacity = r->capacity ? 2 * r->capacity : 64;
-    r->results = must(realloc(r->results, r->capacity * sizeof *r->results));
+static void add_row(report *r, result_list *t) {
+  if (t->count == t->capacity) {
+    t->capacity = t->capacity ? 2 * t->capacity : 64;
+    t->all = must(realloc(t->all, t->capacity * sizeof *t->all));
   }
-  r->results[r->count++].count = 0;
+  r->last = &t->all[t->count++];
+  r->last->count = 0;
 }
 
+void report_add(report *r) { add_row(r, &r->results); }
+
+void report_add_backend(report *r) { add_row(r, &r->backends); }
+
 static cell *add_cell(report *r, const char *key, const char *heading) {
-  result *last = &r->results[r->count - 1];
+  result *last = r->last;
   if (last->count == MOST_CELLS) abort(); /* a result has more values than the program's author made room for */
   cell *c = &last->cells[last->count++];
   *c = (cell){ .key = key, .heading = heading };
@@ -49,14 +55,16 @@ void report_number(report *r, const char *key, const char *heading, double numbe
 }
 
 void report_contender(report *r, const contender *c, const report_unit *unit, size_t threads, bool reference) {
-  report_number(r, unit->key, unit->heading, c->median * unit->scale, c->median * unit->scale < 10 ? 3 : 1);
+  report_number(r, unit->key, unit->heading, c->median * unit->scale, c->median * unit->scale < 100 ? 3 : 1);
   report_number(r, unit->spread_key, "±", c->spread * c->median * unit->scale, 3);
+  report_number(r, unit->low_key, NULL, c->mean.low * unit->scale, 3);
+  report_number(r, unit->high_key, NULL, c->mean.high * unit->scale, 3);
   report_number(r, "threads", NULL, (double)threads, 0);
   report_number(r, "threads_observed", "threads", c->threads, 2);
   report_number(r, "ratio", "ratio", c->ratio.middle, 3);
   report_number(r, "ratio_low", "low", c->ratio.low, 3);
   report_number(r, "ratio_high", "high", c->ratio.high, 3);
-  report_text(r, "verdict", "", reference ? "reference" : stats_verdict(c->ratio));
+  report_text(r, "verdict", "", reference ? "reference" : stats_verdict(c->ratio, SMALLEST_EFFECT));
 }
 
 void report_note(report *r, const char *format, ...) {
@@ -69,9 +77,23 @@ void report_note(report *r, const char *format, ...) {
   if (used + 1 < sizeof r->notes) memcpy(r->notes + used, "\n", 2);
 }
 
-/* ---- tables -------------------------------------------------------------------------------------------------------- */
+const cell *result_cell(const result *row, const char *key) {
+  for (size_t i = 0; i < row->count; i++)
+    if (strcmp(row->cells[i].key, key) == 0) return &row->cells[i];
+  return NULL;
+}
 
-static void cell_text(const cell *c, char *text, size_t size) {
+const char *result_text(const result *row, const char *key) {
+  const cell *c = result_cell(row, key);
+  return c && c->text ? c->text : "";
+}
+
+double result_number(const result *row, const char *key) {
+  const cell *c = result_cell(row, key);
+  return c && !c->text ? c->number : (double)NAN;
+}
+
+void cell_text(const cell *c, char *text, size_t size) {
   if (c->text)
     snprintf(text, size, "%s", c->text);
   else if (isnan(c->number))
@@ -80,14 +102,7 @@ static void cell_text(const cell *c, char *text, size_t size) {
     snprintf(text, size, "%.*f", c->decimals, c->number);
 }
 
-/* Columns a text takes: UTF-8 bytes that begin a character. */
-static int width_of(const char *text) {
-  int width = 0;
-  for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
-  return width;
-}
-
-static bool same_headings(const result *a, const result *b) {
+bool same_headings(const result *a, const result *b) {
   if (a->count != b->count) return false;
   for (size_t i = 0; i < a->count; i++) {
     const char *x = a->cells[i].heading, *y = b->cells[i].heading;
@@ -96,99 +111,52 @@ static bool same_headings(const result *a, const result *b) {
   return true;
 }
 
-static void print_padded(FILE *file, const char *text, int width, bool left, bool markdown) {
-  int gap = width - width_of(text);
-  fprintf(file, "%s%*s%s%*s", markdown ? "| " : "", left ? 0 : gap, "", text, left ? gap : 0, "");
-  fputs(markdown ? " " : "  ", file);
+/* ---- the machine --------------------------------------------------------------------------------------------------- */
+
+static void add_fact(fact *facts, size_t *count, const char *name, const char *format, ...) {
+  if (*count == MOST_FACTS) return;
+  fact *f = &facts[(*count)++];
+  va_list arguments;
+  va_start(arguments, format);
+  f->name = name;
+  vsnprintf(f->value, sizeof f->value, format, arguments);
+  va_end(arguments);
+  if (!*f->value) --*count;
 }
 
-static void print_table(FILE *file, const result *rows, size_t count, bool markdown) {
-  int width[MOST_CELLS] = { 0 };
-  char text[160];
-  for (size_t j = 0; j < rows->count; j++) {
-    const char *heading = rows->cells[j].heading;
-    if (heading) width[j] = width_of(heading);
-    for (size_t i = 0; heading && i < count; i++) {
-      cell_text(&rows[i].cells[j], text, sizeof text);
-      if (width_of(text) > width[j]) width[j] = width_of(text);
-    }
-  }
-  for (size_t j = 0; j < rows->count; j++)
-    if (rows->cells[j].heading) print_padded(file, rows->cells[j].heading, width[j], rows->cells[j].text, markdown);
-  fputs(markdown ? "|\n" : "\n", file);
-  for (size_t j = 0; markdown && j < rows->count; j++)
-    if (rows->cells[j].heading) fputs(rows->cells[j].text ? "| --- " : "| ---: ", file);
-  if (markdown) fputs("|\n", file);
-  for (size_t i = 0; i < count; i++) {
-    for (size_t j = 0; j < rows->count; j++) {
-      if (!rows[i].cells[j].heading) continue;
-      cell_text(&rows[i].cells[j], text, sizeof text);
-      print_padded(file, text, width[j], rows[i].cells[j].text, markdown);
-    }
-    fputs(markdown ? "|\n" : "\n", file);
-  }
+size_t report_facts(const report *r, fact facts[MOST_FACTS]) {
+  const machine *card = &r->card;
+  size_t count = 0, at = 0;
+  if (!card->started) return 0;
+  if (card->busy) add_fact(facts, &count, "BUSY MACHINE", "these numbers are not to be compared with others");
+  add_fact(facts, &count, "CPU", "%s, %zu of %zu CPUs", card->cpu, card->allowed, card->cpus);
+  add_fact(facts, &count, "caches", "L1 %zu KiB, L2 %zu KiB, L3 %zu KiB", card->cache[1] >> 10, card->cache[2] >> 10,
+           card->cache[3] >> 10);
+  add_fact(facts, &count, "instruction sets", "%s", card->isas);
+  if (r->peak > 0) add_fact(facts, &count, "measured peak", "%.0f GF/s of fused multiply-adds on one core", r->peak);
+  const double *b = r->bandwidth;
+  if (b[0] > 0)
+    add_fact(facts, &count, "measured bandwidth",
+             "one core reads %.0f GB/s from L1, %.0f from L2, %.0f from L3, %.0f from memory", b[0] * 1e-9, b[1] * 1e-9,
+             b[2] * 1e-9, b[3] * 1e-9);
+  add_fact(facts, &count, "governor", "%s", card->governor);
+  add_fact(facts, &count, "system", "%s", card->system);
+  add_fact(facts, &count, "versions", "lamina %s, compiler %s", lam_version(), card->compiler);
+  add_fact(facts, &count, "load", "%.2f before, %.2f after; others kept %.2f cores busy; %.2f stolen", card->load_before,
+           card->load_after, card->others, card->stolen);
+  add_fact(facts, &count, "pinned", "%s", card->pinned);
+  for (const char *setting; (setting = machine_setting(&at)) != NULL;) add_fact(facts, &count, "environment", "%s", setting);
+  add_fact(facts, &count, "unset for measuring", "%s", card->unset);
+  return count;
 }
 
-void report_print(const report *r, FILE *file, bool markdown) {
-  machine_print(&r->card, file);
-  if (r->peak > 0) fprintf(file, "fused multiply-adds, measured on one core: %.0f GF/s\n", r->peak);
-  fputs(r->notes, file);
-  for (size_t i = 0, end; i < r->count; i = end) {
-    for (end = i + 1; end < r->count && same_headings(&r->results[i], &r->results[end]);) end++;
-    fputc('\n', file);
-    print_table(file, r->results + i, end - i, markdown);
-  }
-}
-
-/* ---- JSON ---------------------------------------------------------------------------------------------------------- */
-
-static void put_cell(lam_json_writer *json, const cell *c) {
-  lam_json_key(json, c->key);
-  if (c->text) {
-    lam_json_put_text(json, c->text);
-  } else if (isfinite(c->number)) {
-    lam_json_put_double(json, c->number);
-  } else {
-    lam_json_put_raw(json, "null", 4);
-    json->comma = true;
-  }
-}
-
-char *report_json(const report *r, size_t *size) {
-  lam_context *context = lam_context_open(NULL);
-  lam_json_writer json = { .context = context };
-  lam_json_open(&json, '{');
-  lam_json_key(&json, "command");
-  lam_json_put_text(&json, r->command);
-  lam_json_key(&json, "machine");
-  machine_write(&r->card, &json);
-  lam_json_key(&json, "peak_gflops");
-  lam_json_put_double(&json, r->peak);
-  lam_json_key(&json, "notes");
-  lam_json_put_text(&json, r->notes);
-  lam_json_close(&json, '}'); /* of the machine */
-  lam_json_key(&json, "results");
-  lam_json_open(&json, '[');
-  for (size_t i = 0; i < r->count; i++) {
-    lam_json_open(&json, '{');
-    for (size_t j = 0; j < r->results[i].count; j++) put_cell(&json, &r->results[i].cells[j]);
-    lam_json_close(&json, '}');
-  }
-  lam_json_close(&json, ']');
-  lam_json_close(&json, '}');
-  char *text = context && !json.status ? malloc(json.size + 1) : NULL;
-  if (text) {
-    memcpy(text, json.text, json.size);
-    text[json.size] = '\n';
-    *size = json.size + 1;
-  }
-  lam_json_writer_release(&json);
-  if (context) lam_context_close(context);
-  return text;
+static void release_rows(result_list *t) {
+  for (size_t i = 0; i < t->count; i++)
+    for (size_t j = 0; j < t->all[i].count; j++) free(t->all[i].cells[j].text);
+  free(t->all);
 }
 
 void report_release(report *r) {
-  for (size_t i = 0; i < r->count; i++)
-    for (size_t j = 0; j < r->results[i].count; j++) free(r->results[i].cells[j].text);
-  free(r->results);
+  release_rows(&r->backends);
+  release_rows(&r->results);
 }

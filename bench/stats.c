@@ -3,12 +3,9 @@
  * Statistics; see stats.h.
  */
 #include "bench/stats.h"
-#include <lamina/base.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { RESAMPLES = 2000 };
 
 static int ascending(const void *a, const void *b) {
   double x, y;
@@ -40,31 +37,36 @@ double stats_spread(const double *values, size_t count) {
   return half / stats_median(values, count);
 }
 
-/* Numbers to draw with: a multiplicative generator is good enough for resampling (Steele, Vigna, "Computationally easy,
- * spectrally good multipliers", 2021). */
-static size_t draw(uint64_t *state, size_t below) {
-  *state = *state * 0xd1342543de82ef95u + 1;
-  return (size_t)((*state >> 33) % below);
+/* The 99.5 % points of Student's t by degrees of freedom; from 30 on, that of 30, which errs towards wide. */
+static double student(size_t freedom) {
+  static const double points[] = { 63.657, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.250, 3.169,
+                                   3.106,  3.055, 3.012, 2.977, 2.947, 2.921, 2.898, 2.878, 2.861, 2.845,
+                                   2.831,  2.819, 2.807, 2.797, 2.787, 2.779, 2.771, 2.763, 2.756, 2.750 };
+  const size_t most = sizeof points / sizeof *points;
+  return points[(freedom < most ? freedom : most) - 1];
 }
 
-interval stats_ratio(const double *first, const double *second, size_t count) {
-  double ratios[MOST_SAMPLES], sample[MOST_SAMPLES], medians[RESAMPLES];
+interval stats_mean(const double *values, size_t count, size_t group) {
+  double logarithm[MOST_SAMPLES], mean = 0, squares = 0;
+  size_t units = 0;
   if (count > MOST_SAMPLES) count = MOST_SAMPLES;
-  if (count == 0) return (interval){ (double)NAN, (double)NAN, (double)NAN };
-  for (size_t i = 0; i < count; i++) ratios[i] = first[i] / second[i];
-  uint64_t state = 1;
-  for (size_t r = 0; r < RESAMPLES; r++) {
-    for (size_t i = 0; i < count; i++) sample[i] = ratios[draw(&state, count)];
-    medians[r] = stats_median(sample, count);
-  }
-  qsort(medians, RESAMPLES, sizeof *medians, ascending);
-  return (interval){ stats_median(ratios, count), quantile_of_sorted(medians, RESAMPLES, 0.025),
-                     quantile_of_sorted(medians, RESAMPLES, 0.975) };
+  for (size_t i = 0; i < count; i += group)
+    mean += logarithm[units++] = log(stats_median(values + i, group < count - i ? group : count - i));
+  if (units == 0) return (interval){ (double)NAN, (double)NAN, (double)NAN };
+  mean /= (double)units;
+  if (units == 1) return (interval){ exp(mean), (double)NAN, (double)NAN };
+  for (size_t i = 0; i < units; i++) squares += (logarithm[i] - mean) * (logarithm[i] - mean);
+  double half = student(units - 1) * sqrt(squares / (double)(units - 1) / (double)units);
+  return (interval){ exp(mean), exp(mean - half), exp(mean + half) };
 }
 
-bool stats_separated(interval ratio) { return ratio.low > 1.0 || ratio.high < 1.0; }
+interval stats_ratio(const double *first, const double *second, size_t count, size_t group) {
+  double ratios[MOST_SAMPLES];
+  if (count > MOST_SAMPLES) count = MOST_SAMPLES;
+  for (size_t i = 0; i < count; i++) ratios[i] = first[i] / second[i];
+  return stats_mean(ratios, count, group);
+}
 
-const char *stats_verdict(interval ratio) {
-  if (!stats_separated(ratio)) return "not separated";
-  return ratio.low > 1.0 ? "faster" : "slower";
+const char *stats_verdict(interval ratio, double effect) {
+  return ratio.low > 1 + effect ? "faster" : ratio.high < 1 / (1 + effect) ? "slower" : "not separated";
 }

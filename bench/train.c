@@ -3,12 +3,9 @@
  * lamina-bench train: whole steps by backend, measured inside lam_fit, from the beginning of its first epoch to the end of its
  * last; and, with --parts, each operation of a running step.
  */
-#include "bench/bench.h"
 #include "bench/clock.h"
 #include "bench/training.h"
-#include <string.h>
-
-static const report_unit microseconds = { "us", "us_spread", "us a step", 1e6 };
+#include "bench/workers.h"
 
 /* Multiply-adds of a step, twice: forward, weight gradients, and input gradients of all layers but the first. */
 double step_flops(const sizes *net, size_t batch) {
@@ -16,91 +13,98 @@ double step_flops(const sizes *net, size_t batch) {
   return (double)batch * (3 * network_flops(net) - first);
 }
 
-/* ---- contenders ---------------------------------------------------------------------------------------------------- */
+/* ---- in the worker ------------------------------------------------------------------------------------------------- */
 
-int training_open(training *t, const settings *options, size_t batch, const char *gemm) {
-  *t = (training){ .batch = batch, .loss = lam_loss_type_of(options->loss) };
-  t->context = open_context(options, gemm);
-  if (!t->context) return EXIT_USAGE;
-  t->data = open_rows(t->context, options, &t->storage);
-  lam_model *model = t->data ? build_network(t->context, &options->net) : NULL;
+int training_open(training *t, lam_context *context, const settings *options, size_t batch) {
+  t->context = context;
+  t->batch = batch;
+  t->loss = lam_loss_type_of(options->loss);
+  if (!t->data) t->data = open_rows(context, options, &t->storage);
+  lam_model *model = t->data ? build_network(context, &options->net) : NULL;
   lam_trainer_options trainer = { .loss = options->loss, .optimizer = { .type = options->optimizer } };
   t->trainer = lam_trainer_create(model, &trainer);
-  if (t->trainer) return EXIT_OK;
-  return lam_error_status(t->context) ? library_failed(t->context) : EXIT_FAILED;
+  return t->trainer ? EXIT_OK : EXIT_FAILED;
 }
 
+/* The rows stay: every batch is trained on them. */
 void training_close(training *t) {
-  lam_context_destroy(t->context);
-  free(t->storage);
+  if (t->trainer) lam_trainer_destroy(t->trainer);
+  t->trainer = NULL;
 }
 
 static int watch_epochs(void *user, const lam_progress *now) {
   training *t = user;
   if (now->event == LAM_EPOCH_BEGIN && now->epoch == 0) t->begin = (timing){ wall_seconds(), cpu_seconds() };
   if (now->event == LAM_EPOCH_END) t->end = (timing){ wall_seconds(), cpu_seconds() };
-  return interrupted();
+  if (now->event == LAM_EPOCH_END) t->mean = now->mean;
+  return 0;
 }
 
-static timing time_epochs(void *user, size_t times) {
+timing training_time(void *user, size_t epochs) {
   training *t = user;
-  lam_fit_options fit = { .epochs = times, .batch_size = t->batch, .callback = watch_epochs, .user = t };
-  if (lam_fit(t->trainer, t->data, &fit)) t->failed = true;
-  /* A failure ends the calibration; run_train tells it. */
-  return t->failed ? (timing){ 1e9, 0 } : (timing){ t->end.wall - t->begin.wall, t->end.cpu - t->begin.cpu };
+  lam_fit_options fit = { .epochs = epochs, .batch_size = t->batch, .callback = watch_epochs, .user = t };
+  t->failed = lam_fit(t->trainer, t->data, &fit) != LAM_OK;
+  return (timing){ t->end.wall - t->begin.wall, t->end.cpu - t->begin.cpu };
 }
 
 /* ---- the results --------------------------------------------------------------------------------------------------- */
 
-static void report_step(report *to, const settings *options, training *t, contender *c, bool reference) {
-  char net[128], command[512], core[64];
+static double epoch_steps(const settings *options, size_t batch) { return (double)((options->rows + batch - 1) / batch); }
+
+static void report_step(report *to, const settings *options, const crew *c, const job *j, size_t batch, size_t i) {
+  char net[128], command[1400] = "";
+  /* Rounds ran epochs: here a step is meant. */
+  const double steps = epoch_steps(options, batch), seconds = j->contenders[i].median / steps;
+  report_unit unit = { "us", "us_spread", "us_low", "us_high", "us a step", 1e6 / steps };
   network_text(net, &options->net);
-  common_options(command, sizeof command, "train", options);
-  backend_core(t->context, core);
-  size_t used = strlen(command), steps = (lam_dataset_rows(t->data) + t->batch - 1) / t->batch;
-  snprintf(command + used, sizeof command - used,
-           " --net %s --batch %zu --optimizer %s --loss %s --rows %zu --threads %zu --gemm %s%s%s", net, t->batch,
-           lam_optimizer_names[options->optimizer], lam_loss_names[options->loss], lam_dataset_rows(t->data), options->threads,
-           c->name, options->data ? " --data " : "", options->data ? options->data : "");
-  /* Rounds ran epochs: from here on a step is meant. */
-  c->median /= (double)steps;
-  double gflops = step_flops(&options->net, t->batch) / c->median * 1e-9;
+  common_options(command, sizeof command, options);
+  backend_options(command, sizeof command, c, &c->all[i]);
+  append(command, sizeof command, " --net %s --batch %zu --optimizer %s --loss %s --rows %zu%s%s", net, batch,
+         lam_optimizer_names[options->optimizer], lam_loss_names[options->loss], options->rows, options->data ? " --data " : "",
+         options->data ? options->data : "");
+  double gflops = step_flops(&options->net, batch) / seconds * 1e-9;
   report_add(to);
   report_text(to, "net", "net", net);
-  report_number(to, "batch", "batch", (double)t->batch, 0);
+  report_number(to, "batch", "batch", (double)batch, 0);
   report_text(to, "optimizer", "optimizer", lam_optimizer_names[options->optimizer]);
   report_text(to, "loss", NULL, lam_loss_names[options->loss]);
-  report_text(to, "backend", "backend", c->name);
-  report_text(to, "version", NULL, lam_gemm_description(t->context));
-  report_text(to, "core", "core", core);
+  report_backend(to, &c->all[i]);
   report_text(to, "part", NULL, "step");
-  report_contender(to, c, &microseconds, options->threads, reference);
-  report_number(to, "steps_per_second", "steps/s", 1 / c->median, 0);
+  report_contender(to, &j->contenders[i], &unit, c->threads, i == c->reference);
+  report_number(to, "steps_per_second", "steps/s", 1 / seconds, 0);
   report_number(to, "gflops", "GF/s", gflops, 1);
-  report_number(to, "peak_share", "of peak", gflops / (to->peak * (double)options->threads), 3);
+  report_number(to, "peak_share", "of peak", gflops / (to->peak * (double)c->threads), 3);
   report_text(to, "command", NULL, command);
-  if (core_warning(core)) report_note(to, "%s (core %s): %s", c->name, core, core_warning(core));
 }
 
-static int train_one_batch(const settings *options, report *to, const char *const *names, size_t count, size_t reference,
-                           size_t batch) {
-  training t[MOST_WORDS];
-  contender contenders[MOST_WORDS];
-  size_t opened = 0;
+static double fit_flops(const settings *options, size_t batch) {
+  return epoch_steps(options, batch) * step_flops(&options->net, batch);
+}
+
+static void report_steps(const settings *options, report *to, crew *c, const job *j, size_t batch) {
+  for (size_t i = 0; i < c->count; i++)
+    if (job_has(c, j, i)) report_step(to, options, c, j, batch, i);
+  if (options->parts && !interrupted()) report_parts(options, to, c, batch);
+}
+
+/* Data that cannot be opened are the command line's fault and not the backends'. */
+static int check_rows(settings *options) {
+  void *storage = NULL;
+  lam_context *context = open_context(1);
+  if (!context) return EXIT_FAILED;
+  lam_dataset *data = open_rows(context, options, &storage);
   int code = EXIT_OK;
-  while (opened < count && !code) {
-    code = training_open(&t[opened], options, batch, names[opened]);
-    contenders[opened] = (contender){ .name = names[opened], .time = time_epochs, .user = &t[opened] };
-    opened++;
-  }
-  progress(options, "train: batch %zu", batch);
-  bool measured = !code && rounds_run(contenders, count, reference, options->rounds, options->min_time);
-  for (size_t i = 0; i < opened && !code; i++)
-    if (t[i].failed) code = library_failed(t[i].context);
-  for (size_t i = 0; i < count && measured && !code; i++) report_step(to, options, &t[i], &contenders[i], i == reference);
-  for (size_t i = 0; i < count && measured && !code && options->parts; i++) code = report_parts(options, to, &t[i], names[i]);
-  for (size_t i = 0; i < opened; i++) training_close(&t[i]);
+  if (data) options->rows = lam_dataset_rows(data);
+  if (!data) code = lam_error_status(context) ? library_failed(context) : EXIT_FAILED;
+  lam_context_destroy(context);
+  free(storage);
   return code;
 }
 
-int run_train(const settings *options, report *to) { return each_batch(options, to, train_one_batch); }
+int run_train(const settings *options, report *to) {
+  settings checked = *options;
+  int code = check_rows(&checked);
+  for (size_t i = 0; options->parts && i < options->batch.count && !code; i++)
+    if (checked.rows < options->batch.item[i]) code = wrong_usage("--parts needs at least as many rows as a batch has");
+  return code ? code : each_batch(&checked, to, fit_flops, report_steps);
+}

@@ -1,95 +1,234 @@
 /* SPDX-License-Identifier: MIT
  *
- * lamina-bench train --worker FD: a training that another program drives, over a socket of its own because libraries print. Each
+ * lamina-bench COMMAND --worker FD: one backend, driven by another program over a socket of its own because libraries print. Each
  * line it gets is a command, each line it answers an object:
- *   (at the start)  {"name","version","gemm","core","isa","warning","rows","batch","threads"}
- *   epoch           {"seconds","cpu","loss","accuracy"}: one epoch of lam_fit, which waits between its epochs
+ *   (at the start)       what the backend is, how long it took to load, to call for the first time and to vet
+ *   product TEXT SETS    gemm: makes matrices; with " check" behind it, {"exact","error_over_bound"}
+ *   batch N              train, infer: makes a trainer or a session; {"rows"}
+ *   time N               {"wall","cpu"}: seconds of so many products, calls, epochs
+ *   epoch                train: {"seconds","cpu","loss","accuracy"}
+ *   parts N SECONDS      train: {"parts":[{"part","layer","flops","us","us_spread"}]}
  *   quit, or the end of the stream: it ends
+ * {"refused": "why"} is its last answer.
  */
 #include "bench/clock.h"
+#include "bench/product.h"
 #include "bench/training.h"
+#include "cli/apart.h"
+#include <math.h>
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_EPOCHS = 100000 };
-
 typedef struct worker {
+  const settings *options;
   FILE *in, *out;
+  lam_context *context;
+  double load, first_call, vet; /* seconds */
+  matrices x;
   training t;
-  int code;
+  inference f;
+  timing (*time)(void *user, size_t times);
+  void *user;
 } worker;
 
-static int send(worker *w, lam_json_writer *json) {
-  bool sent = !json->status && fwrite(json->text, 1, json->size, w->out) == json->size && fputc('\n', w->out) != EOF &&
-              fflush(w->out) == 0;
-  lam_json_writer_release(json);
-  return sent ? EXIT_OK : failed("--worker: cannot write to the file descriptor");
-}
+/* ---- answers ------------------------------------------------------------------------------------------------------- */
 
-static void put_text(lam_json_writer *json, const char *key, const char *text) {
-  lam_json_key(json, key);
-  lam_json_put_text(json, text);
-}
-
-static void put_number(lam_json_writer *json, const char *key, double number) {
-  lam_json_key(json, key);
-  lam_json_put_double(json, number);
-}
-
-static int say_hello(worker *w, const settings *options) {
-  lam_json_writer json = { .context = w->t.context };
-  char core[64];
-  backend_core(w->t.context, core);
+static lam_json_writer answer_begin(const worker *w) {
+  lam_json_writer json = { .context = w->context };
   lam_json_open(&json, '{');
-  put_text(&json, "name", lam_gemm_name(w->t.context));
-  put_text(&json, "version", lam_version());
-  put_text(&json, "gemm", lam_gemm_description(w->t.context));
-  put_text(&json, "core", core);
-  put_text(&json, "isa", lam_kernels()->isa);
-  put_text(&json, "warning", core_warning(core) ? core_warning(core) : "");
-  put_number(&json, "rows", (double)lam_dataset_rows(w->t.data));
-  put_number(&json, "batch", (double)w->t.batch);
-  put_number(&json, "threads", (double)options->threads);
-  lam_json_close(&json, '}');
-  return send(w, &json);
+  return json;
 }
 
-static int answer(worker *w, const lam_epoch *epoch) {
-  lam_json_writer json = { .context = w->t.context };
-  lam_json_open(&json, '{');
-  put_number(&json, "seconds", wall_seconds() - w->t.begin.wall);
-  put_number(&json, "cpu", cpu_seconds() - w->t.begin.cpu);
-  put_number(&json, "loss", epoch->loss);
-  put_number(&json, "accuracy", epoch->accuracy);
-  lam_json_close(&json, '}');
-  return send(w, &json);
+/* False where the driver is gone, or where it is told a reason to end. */
+static bool answer_end(const worker *w, lam_json_writer *json) {
+  lam_json_close(json, '}');
+  return json_send(json, w->out);
 }
 
-/* Waits for the next command where an epoch begins, and answers where it ends. */
-static int drive(void *user, const lam_progress *now) {
+static bool refuse(const worker *w, const char *format, ...) {
+  char reason[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(reason, sizeof reason, format, arguments);
+  va_end(arguments);
+  lam_json_writer json = answer_begin(w);
+  json_put_text(&json, "refused", reason);
+  return answer_end(w, &json), false;
+}
+
+/* ---- the backend --------------------------------------------------------------------------------------------------- */
+
+/* The product of 784-256 at batch 32, the first that the library is asked for. */
+static void call_first(lam_context *context) {
+  const product usual = { .m = 32, .n = 256, .k = 784, .lda = 784, .ldb = 256, .ldc = 256, .alpha = 1 };
+  matrices x;
+  if (matrices_make(&x, &usual, 1)) matrices_multiply(&x, context);
+  matrices_release(&x);
+}
+
+/* Loads it and, as lam_gemm_open does, vets it. Where another process has done that, the first call is its first. A gemm worker
+ * keeps the threads that its environment says; for a training the backend has one. */
+static bool open_backend(worker *w) {
+  const settings *o = w->options;
+  const char *name = o->backends.count ? o->backends.item[0] : NULL;
+  const bool train = o->command->bit != GEMM;
+  w->context = lam_context_create(
+      &(lam_context_options){ .threads = train ? (unsigned)o->threads.item[0] : 1, .keep_blas_threads = !train });
+  if (!w->context) return false;
+  double begin = wall_seconds();
+  if (name && strchr(name, '/')) {
+    lam_gemm *gemm = lam_gemm_add(w->context, name, NULL, NULL);
+    if (!gemm || lam_library_open(w->context, name, gemm, "")) return refuse(w, "%s", lam_error_message(w->context));
+    w->context->gemm = gemm;
+  } else if (name && lam_gemm_open(w->context, name)) {
+    return refuse(w, "%s", lam_error_message(w->context));
+  }
+  double loaded = wall_seconds();
+  w->load = loaded - begin;
+  w->first_call = w->vet = (double)NAN;
+  if (o->vetted) {
+    call_first(w->context);
+    w->first_call = wall_seconds() - loaded;
+  } else if (w->context->gemm->sgemm && lam_gemm_vet(w->context, w->context->gemm)) {
+    return refuse(w, "%s", lam_error_message(w->context));
+  } else {
+    w->vet = wall_seconds() - loaded;
+  }
+  return true;
+}
+
+static bool say_hello(worker *w) {
+  const lam_gemm *gemm = w->context->gemm;
+  lam_json_writer json = answer_begin(w);
+  json_put_text(&json, "name", gemm->name);
+  json_put_text(&json, "version", lam_version());
+  json_put_text(&json, "gemm", gemm->description);
+  json_put_text(&json, "gemm_version", gemm->version);
+  json_put_text(&json, "core", gemm->core);
+  json_put_text(&json, "isa", lam_kernels()->isa);
+  json_put_text(&json, "warning", gemm->warning);
+  json_put_number(&json, "own_threads", gemm->threads);
+  json_put_number(&json, "integer_bits", gemm->interface == LAM_CBLAS_32 ? 32 : 64);
+  json_put_number(&json, "load_seconds", w->load);
+  json_put_number(&json, "first_call_seconds", w->first_call);
+  json_put_number(&json, "vet_seconds", w->vet);
+  json_put_number(&json, "rows", (double)w->options->rows);
+  json_put_number(&json, "batch", (double)w->options->batch.item[0]);
+  json_put_number(&json, "threads", (double)w->options->threads.item[0]);
+  return answer_end(w, &json);
+}
+
+/* ---- products ------------------------------------------------------------------------------------------------------ */
+
+static void run_product(void *user) {
   worker *w = user;
-  char line[64];
-  if (now->event == LAM_EPOCH_END) return w->code = answer(w, &now->mean);
-  if (now->event != LAM_EPOCH_BEGIN) return 0;
-  if (!fgets(line, sizeof line, w->in) || strcmp(line, "quit\n") == 0) return 1;
-  if (strcmp(line, "epoch\n") != 0)
-    return w->code = wrong_usage("--worker: \"%.*s\" is not a command; there are epoch and quit", (int)strcspn(line, "\n"), line);
-  w->t.begin = (timing){ wall_seconds(), cpu_seconds() };
-  return 0;
+  matrices_multiply(&w->x, w->context);
+}
+
+static timing time_product(void *user, size_t times) { return time_runs(run_product, user, times); }
+
+static bool get_product(worker *w, const char *line) {
+  char text[192], check[8] = "";
+  size_t sets;
+  product p;
+  if (sscanf(line, "product %191s %zu %7s", text, &sets, check) < 2 || read_product(text, &p)) return false;
+  matrices_release(&w->x);
+  if (!matrices_make(&w->x, &p, sets)) return refuse(w, "out of memory: %zu sets of matrices for %s", sets, text);
+  findings found = { "unchecked", 0 };
+  if (*check) found = matrices_check(&w->x, w->context);
+  if (strcmp(found.exact, "no") == 0) return refuse(w, "its product %s of small integers is not exact", text);
+  if (!(found.error_over_bound <= 1))
+    return refuse(w, "its product %s has %.3g times the error that rounding explains", text, found.error_over_bound);
+  w->time = time_product;
+  w->user = w;
+  lam_json_writer json = answer_begin(w);
+  json_put_text(&json, "exact", found.exact);
+  json_put_number(&json, "error_over_bound", found.error_over_bound);
+  return answer_end(w, &json);
+}
+
+/* ---- trainings and sessions ---------------------------------------------------------------------------------------- */
+
+static bool open_batch(worker *w, size_t batch) {
+  const bool train = w->options->command->bit == TRAIN;
+  training_close(&w->t);
+  inference_close(&w->f);
+  if (train ? training_open(&w->t, w->context, w->options, batch) : inference_open(&w->f, w->context, w->options, batch))
+    return refuse(w, "%s", lam_error_status(w->context) ? lam_error_message(w->context) : "out of memory");
+  w->time = train ? training_time : inference_time;
+  w->user = train ? (void *)&w->t : (void *)&w->f;
+  return true;
+}
+
+static bool get_batch(worker *w, const char *line) {
+  size_t batch;
+  if (sscanf(line, "batch %zu", &batch) != 1 || !batch || !open_batch(w, batch)) return false;
+  lam_json_writer json = answer_begin(w);
+  json_put_number(&json, "rows", w->t.data ? (double)lam_dataset_rows(w->t.data) : (double)batch);
+  return answer_end(w, &json);
+}
+
+static bool run_epoch(worker *w) {
+  timing t = w->time(w->user, 1);
+  if (w->t.failed) return refuse(w, "%s", lam_error_message(w->context));
+  lam_json_writer json = answer_begin(w);
+  json_put_number(&json, "seconds", t.wall);
+  json_put_number(&json, "cpu", t.cpu);
+  json_put_number(&json, "loss", w->t.mean.loss);
+  json_put_number(&json, "accuracy", w->t.mean.accuracy);
+  return answer_end(w, &json);
+}
+
+static bool tell_parts(worker *w, const char *line) {
+  size_t rounds;
+  double seconds;
+  if (sscanf(line, "parts %zu %lf", &rounds, &seconds) != 2 || rounds > MOST_SAMPLES) return false;
+  lam_json_writer json = answer_begin(w);
+  const char *failure = put_parts(&json, &w->t, rounds, seconds);
+  if (!failure) return answer_end(w, &json);
+  lam_json_writer_release(&json);
+  return refuse(w, "%s", failure);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------------------------------ */
+
+static bool tell_time(worker *w, const char *line) {
+  size_t times;
+  if (!w->time || sscanf(line, "time %zu", &times) != 1) return false;
+  timing t = w->time(w->user, times);
+  if (w->t.failed) return refuse(w, "%s", lam_error_message(w->context));
+  lam_json_writer json = answer_begin(w);
+  json_put_number(&json, "wall", t.wall);
+  json_put_number(&json, "cpu", t.cpu);
+  return answer_end(w, &json);
+}
+
+/* False: it is to end. */
+static bool obey(worker *w, const char *line) {
+  const int command = w->options->command->bit;
+  if (strncmp(line, "time ", 5) == 0) return tell_time(w, line);
+  if (strncmp(line, "product ", 8) == 0 && command == GEMM) return get_product(w, line);
+  if (strncmp(line, "batch ", 6) == 0 && command != GEMM) return get_batch(w, line);
+  if (strcmp(line, "epoch\n") == 0 && w->t.trainer) return run_epoch(w);
+  if (strncmp(line, "parts ", 6) == 0 && w->t.trainer) return tell_parts(w, line);
+  if (strcmp(line, "quit\n") == 0) return false;
+  return refuse(w, "\"%.*s\" is not a command here", (int)strcspn(line, "\n"), line);
 }
 
 int run_worker(const settings *options) {
-  if (options->batch.count != 1 || options->gemm.count > 1) return wrong_usage("--worker takes one batch and one backend");
-  worker w = { .in = fdopen((int)options->worker, "r") };
+  if (options->batch.count != 1 || options->backends.count > 1 || options->threads.count != 1)
+    return wrong_usage("--worker takes one batch, one backend and one number of threads");
+  worker w = { .options = options, .in = fdopen((int)options->worker, "r") };
   int copy = w.in ? dup((int)options->worker) : -1;
   w.out = copy >= 0 ? fdopen(copy, "w") : NULL;
   if (!w.out) return wrong_usage("--worker: %zu is not an open file descriptor", options->worker);
-  int code = training_open(&w.t, options, options->batch.item[0], options->gemm.count ? options->gemm.item[0] : NULL);
-  if (!code) code = say_hello(&w, options);
-  lam_fit_options fit = { .epochs = MOST_EPOCHS, .batch_size = w.t.batch, .callback = drive, .user = &w };
-  if (!code && lam_fit(w.t.trainer, w.t.data, &fit)) code = library_failed(w.t.context);
-  training_close(&w.t);
-  fclose(w.in);
-  fclose(w.out);
-  return code ? code : w.code;
+  apart_begin();
+  char line[512];
+  /* A training is opened at once: drivers that only know epochs name its batch as an option. */
+  bool good = open_backend(&w) && (options->command->bit != TRAIN || open_batch(&w, options->batch.item[0])) && say_hello(&w);
+  while (good && fgets(line, sizeof line, w.in)) good = obey(&w, line);
+  fflush(NULL);
+  /* Without the library's handlers of the end of a process, which are not what is measured. */
+  _exit(good || (w.context && !lam_error_status(w.context)) ? EXIT_OK : EXIT_FAILED);
 }

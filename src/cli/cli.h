@@ -8,6 +8,7 @@
 #define LAM_CLI_CLI_H
 
 #include "cli/message.h"
+#include "cli/output.h"
 #include <lamina.h>
 #include <stdio.h>
 
@@ -125,8 +126,6 @@ extern const cli_command cli_commands[]; /* ended by one without a name */
 extern const char exit_status_text[];
 const cli_command *find_command(const char *name);
 
-/* ---- message.c: sentences on stderr ---- */
-
 /* ---- network.c: a context, a network and its training from the options ---- */
 
 lam_context *open_context(const settings *options);
@@ -175,21 +174,6 @@ double standard_error(lam_result result);
 /* "loss":...,"accuracy":..., and what else there is, without braces. */
 void json_measurement(FILE *file, const measurement *measured);
 void json_confusion(FILE *file, const measurement *measured);
-
-/* ---- output.c: files that the program itself writes ---- */
-
-/* Finds out before the work whether `path` can be written; changes nothing. `option` is the option that named it. */
-int check_writable(const char *option, const char *path);
-/* The same for a drawing, which does not go to standard output; NULL: there is none to be written. */
-int check_drawing(const char *option, const char *path);
-/* A number, or null where it is not finite. */
-void json_number(FILE *file, double value);
-void json_text(FILE *file, const char *before, const char *text);
-void json_field(FILE *file, const char *before, const char *name, double value);
-/* Hands `write` a stream; a file at `path` is replaced as a whole or stays as it was. "-" is standard output. */
-int write_file(const char *path, void (*write)(FILE *file, const void *user), const void *user);
-/* Memory that lasts until the program ends; ends it with a sentence where there is none. */
-void *program_memory(size_t count, size_t size);
 
 /* ---- the commands ---- */
 int run_train(const settings *options);

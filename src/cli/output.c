@@ -2,7 +2,8 @@
  *
  * What the program itself writes: numbers of JSON, and files that are replaced as a whole or stay as they were.
  */
-#include "cli/cli.h"
+#include "cli/output.h"
+#include "cli/message.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>

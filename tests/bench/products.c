@@ -6,31 +6,45 @@
 #include "blas/gemm.h"
 #include "support.h"
 
-static void check_with(lam_sgemm_function sgemm, const product *p, bool *exact, double *error) {
+static findings check_with(lam_sgemm_function sgemm, const char *text) {
+  product p;
+  assert_int_equal(read_product(text, &p), EXIT_OK);
   lam_context *context = lam_context_create(NULL);
   matrices x;
   assert_non_null(context);
   /* Added without vetting, which would refuse what is wrong. */
   context->gemm = sgemm ? lam_gemm_add(context, "tested", sgemm, NULL) : lam_gemm_find(context, "native");
   assert_non_null(context->gemm);
-  assert_true(matrices_make(&x, p, 2));
-  matrices_check(&x, context, exact, error);
+  assert_true(matrices_make(&x, &p, 2));
+  findings found = matrices_check(&x, context);
   matrices_release(&x);
   lam_context_destroy(context);
+  return found;
 }
 
-static const product forms[] = { { "", 5, 7, 33, false, false }, { "", 5, 7, 33, true, false }, { "", 5, 7, 33, false, true },
-                                 { "", 5, 7, 33, true, true },   { "", 1, 1, 1, false, false }, { "", 130, 70, 9, true, false } };
+static const char *const forms[] = { "5x7x33:NN",
+                                     "5x7x33:TN",
+                                     "5x7x33:NT",
+                                     "5x7x33:TT",
+                                     "1x1x1:NN",
+                                     "130x70x9:TN",
+                                     "5x7x33:NN:lda=40:ldb=11:ldc=9",
+                                     "5x7x33:TT:lda=8:ldb=35:ldc=10:alpha=-2:beta=3" };
 
 static void the_native_product_is_exact_and_within_its_bound(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-    bool exact = false;
-    double error = -1;
-    check_with(NULL, &forms[i], &exact, &error);
-    assert_true(exact);
-    assert_true(error >= 0 && error <= 1);
+    findings found = check_with(NULL, forms[i]);
+    assert_string_equal(found.exact, "yes");
+    assert_true(found.error_over_bound >= 0 && found.error_over_bound <= 1);
   }
+}
+
+static void what_cannot_be_exact_is_not_called_so(void **state) {
+  (void)state;
+  findings found = check_with(NULL, "5x7x33:NN:alpha=0.3:beta=1");
+  assert_string_equal(found.exact, "unchecked");
+  assert_true(found.error_over_bound <= 1);
 }
 
 /* C = A B as it should be, with the last element put wrong by `wrong`. */
@@ -62,53 +76,99 @@ static void adds_to_what_is_there(lam_order order, lam_transpose ta, lam_transpo
 
 static void a_wrong_corner_is_found(void **state) {
   (void)state;
-  bool exact = true;
-  double error = 0;
-  check_with(wrong_corner, &forms[0], &exact, &error);
-  assert_false(exact);
-  assert_true(error > 1);
+  findings found = check_with(wrong_corner, "5x7x33:NN:ldc=9");
+  assert_string_equal(found.exact, "no");
+  assert_true(found.error_over_bound > 1);
 }
 
 static void a_nan_that_stays_is_found(void **state) {
   (void)state;
-  bool exact = true;
-  double error = 0;
-  check_with(adds_to_what_is_there, &forms[0], &exact, &error);
-  assert_false(exact);
-  assert_true(error > 1);
+  findings found = check_with(adds_to_what_is_there, forms[0]);
+  assert_string_equal(found.exact, "no");
+  assert_true(found.error_over_bound > 1);
+}
+
+static void is_listed(const settings *options, const char *const *expected) {
+  products *list = calloc(1, sizeof *list);
+  assert_non_null(list);
+  assert_int_equal(list_products(options, list), EXIT_OK);
+  for (size_t i = 0; i < list->count; i++) {
+    char text[192];
+    assert_non_null(expected[i]);
+    product_text(&list->all[i], text);
+    assert_string_equal(text, expected[i]);
+  }
+  assert_null(expected[list->count]);
+  free(list);
 }
 
 static void a_step_of_784_256_15_has_five_products(void **state) {
   (void)state;
-  const sizes net = { { 784, 256, 15 }, 3 };
-  product p[8];
-  assert_int_equal(network_products(&net, 32, p, 8), 5);
-  const size_t expected[5][3] = { { 32, 256, 784 }, { 784, 256, 32 }, { 32, 15, 256 }, { 256, 15, 32 }, { 32, 256, 15 } };
-  const char *const trans[5] = { "NN", "TN", "NN", "TN", "NT" };
-  for (int i = 0; i < 5; i++) {
-    assert_int_equal(p[i].m, expected[i][0]);
-    assert_int_equal(p[i].n, expected[i][1]);
-    assert_int_equal(p[i].k, expected[i][2]);
-    assert_int_equal(p[i].transa, trans[i][0] == 'T');
-    assert_int_equal(p[i].transb, trans[i][1] == 'T');
+  const settings options = { .net = { { 784, 256, 15 }, 3 }, .batch = { { 32 }, 1 } };
+  is_listed(&options, (const char *[]){ "32x256x784:NN", "784x256x32:TN", "32x15x256:NN", "256x15x32:TN", "32x256x15:NT", NULL });
+}
+
+static void a_sweep_has_every_combination(void **state) {
+  (void)state;
+  const settings options = { .m = { { 1, 2 }, 2 }, .k = { { 3 }, 1 }, .trans = { .item = { "NN", "TT" }, .count = 2 } };
+  is_listed(&options, (const char *[]){ "1x256x3:NN", "1x256x3:TT", "2x256x3:NN", "2x256x3:TT", NULL });
+}
+
+static void sets_of_shapes_are_read_and_say_where_they_come_from(void **state) {
+  (void)state;
+  static const char *const sets[] = { "classic", "mlp", "recommender", "transformer-ffn", "tiny", "square" };
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+    const settings options = { .shapes = { .item = { sets[i] }, .count = 1 } };
+    products *list = calloc(1, sizeof *list);
+    assert_non_null(list);
+    assert_int_equal(list_products(&options, list), EXIT_OK);
+    assert_true(list->count >= 9);
+    for (size_t j = 0; j < list->count; j++) assert_true(*list->all[j].from);
+    free(list);
   }
 }
 
 static void products_are_read_as_they_are_written(void **state) {
   (void)state;
   product p;
+  char text[192];
   assert_int_equal(read_product("32x256x784:TN", &p), EXIT_OK);
   assert_true(p.m == 32 && p.n == 256 && p.k == 784 && p.transa && !p.transb);
-  const char *const wrong[] = { "", "32", "32x256x784", "32x256x784:N", "32x256x784:NX", "0x1x1:NN", "1x1x1:NNN", "-1x1x1:NN" };
+  assert_true(p.lda == 32 && p.ldb == 256 && p.ldc == 256 && p.alpha == 1 && p.beta == 0);
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    assert_int_equal(read_product(forms[i], &p), EXIT_OK);
+    product_text(&p, text);
+    assert_string_equal(text, forms[i]);
+  }
+  static const char *const wrong[] = { "",
+                                       "32",
+                                       "32x256x784",
+                                       "32x256x784:N",
+                                       "32x256x784:NX",
+                                       "0x1x1:NN",
+                                       "1x1x1:NNN",
+                                       "-1x1x1:NN",
+                                       "1x1x1:NN:",
+                                       "4x4x4:NN:lda=3",
+                                       "4x4x4:NN:lda=",
+                                       "4x4x4:NN:ld=5",
+                                       "4x4x4:NN:lda=5x",
+                                       "4x4x4:NN:alpha=",
+                                       "4x4x4:NN:alpha=nan",
+                                       "4x4x4:NN:lda=-5",
+                                       "4x4x4:NN,lda=5" };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_int_equal(read_product(wrong[i], &p), EXIT_USAGE);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_native_product_is_exact_and_within_its_bound),
+    cmocka_unit_test(what_cannot_be_exact_is_not_called_so),
     cmocka_unit_test(a_wrong_corner_is_found),
     cmocka_unit_test(a_nan_that_stays_is_found),
     cmocka_unit_test(a_step_of_784_256_15_has_five_products),
+    cmocka_unit_test(a_sweep_has_every_combination),
+    cmocka_unit_test(sets_of_shapes_are_read_and_say_where_they_come_from),
     cmocka_unit_test(products_are_read_as_they_are_written),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,9 +2,11 @@
 """lamina-bench and bench/peers/run from outside: their JSON, their sentences. No test asks how long anything took.
 
 Arguments: lamina-bench, the source folder."""
+import csv
 import importlib.machinery
 import importlib.util
 import json
+import math
 import os
 import re
 import signal
@@ -19,19 +21,21 @@ sys.path.insert(0, os.path.join(SOURCE, "tests", "cli"))
 import tap  # pylint: disable=wrong-import-position
 
 QUICK = ["--rounds", "2", "--min-time", "0.001"]
-MEASURED = ["threads", "threads_observed", "ratio", "ratio_low", "ratio_high", "verdict", "command"]
+MEASURED = ["us_low", "us_high", "threads", "threads_observed", "ratio", "ratio_low", "ratio_high", "verdict", "command"]
 BACKEND = ["backend", "version", "core"]
 STEP = ["net", "batch", "optimizer", "loss", "part", "us", "us_spread", "steps_per_second", "gflops", "peak_share", *BACKEND, *MEASURED]
 PART = ["net", "batch", "backend", "core", "part", "layer", "us", "us_spread", "share", "gflops", "peak_share"]
 PRODUCT = ["pass", "m", "n", "k", "trans", "lda", "ldb", "ldc", "alpha", "beta", "cache", "us", "us_spread", "gflops", "peak_share",
-           "error_over_bound", "exact", *BACKEND, *MEASURED]
+           "roof_share", "intensity", "from", "shape", "error_over_bound", "exact", *BACKEND, *MEASURED]
 CALL = ["net", "batch", "us", "us_spread", "us_per_row", "gflops", "peak_share", *BACKEND, *MEASURED]
-KERNEL = ["kernel", "isa", "shape", "ns", "ns_spread", "gbytes_per_second", *MEASURED]
+KERNEL = ["kernel", "isa", "shape", "ns", "ns_spread", "ns_low", "ns_high", "gbytes_per_second", *MEASURED[2:]]
 FMA = ["limit", "isa", "gflops", "spread", "command"]
 BANDWIDTH = ["limit", "isa", "pattern", "level", "kib", "gbytes_per_second", "spread", "command"]
 LIMIT = ["limit", "net", "batch", "part", "work", "unit", "level", "us"]
 MACHINE = ["cpu", "isas", "system", "compiler", "lamina", "governor", "cpus", "cpus_allowed", "l1_bytes", "l2_bytes", "l3_bytes", "load",
-           "environment", "unset", "peak_gflops", "notes"]
+           "environment", "unset", "pinned", "peak_gflops", "gbytes_per_second", "notes"]
+LEVELS = ["l1", "l2", "l3", "memory"]
+OPENED = [*BACKEND, "own_threads", "integer_bits", "load_ms", "first_call_ms", "vet_ms", "path", "warning", "refused"]
 LOAD = ["before", "after", "others", "stolen", "busy"]
 PEER = ["system", "name", "version", "core", "isa", "gemm", "warning", "threads", "threads_observed", "seconds", "seconds_spread",
         "steps_per_second", "ratio", "ratio_low", "ratio_high", "verdict", "loss_first", "loss_last", "learns_the_same", "rounds"]
@@ -47,7 +51,7 @@ def measure(*arguments, environment=None):
     done = bench(*arguments, *QUICK, "--json", environment=environment)
     assert done.returncode == 0, done
     report = json.loads(done.stdout)
-    assert sorted(report) == ["command", "machine", "results"] and report["command"] == arguments[0], report.keys()
+    assert sorted(report) == ["backends", "command", "machine", "results"] and report["command"] == arguments[0], report.keys()
     assert sorted(report["machine"]) == sorted(MACHINE) and sorted(report["machine"]["load"]) == sorted(LOAD), report["machine"]
     assert done.stderr, "the table is told too"
     return report
@@ -79,7 +83,7 @@ def test_train_reports_whole_steps_with_the_documented_keys():
 
 
 def test_train_reports_the_parts_of_a_step():
-    report = measure("train", *SMALL, "--rows", "64", "--gemm", "native", "--parts")
+    report = measure("train", *SMALL, "--rows", "64", "--backends", "native", "--parts")
     has_keys(report["results"][:1], STEP)
     has_keys(report["results"][1:], PART)
     parts = [(result["part"], result["layer"]) for result in report["results"][1:]]
@@ -104,7 +108,7 @@ def test_gemm_reports_products_that_are_right_with_the_documented_keys():
 
 
 def test_gemm_takes_products_by_shape_cold_ones_too():
-    report = measure("gemm", "--shapes", "8x9x10:TT,1x5x3:NT", "--gemm", "native", "--cold")
+    report = measure("gemm", "--shapes", "8x9x10:TT,1x5x3:NT", "--backends", "native", "--cold")
     assert [(r["m"], r["n"], r["k"], r["trans"], r["lda"], r["ldb"], r["ldc"], r["cache"]) for r in report["results"]] == [
         (8, 9, 10, "TT", 8, 10, 9, "cold"), (1, 5, 3, "NT", 3, 3, 5, "cold")]
 
@@ -131,12 +135,12 @@ def test_limit_reports_peaks_bandwidths_and_a_step_with_the_documented_keys():
 def test_every_key_is_documented():
     with open(os.path.join(SOURCE, "docs", "bench.md"), encoding="utf-8") as page:
         documented = set(re.findall(r"`(\w+)`", page.read()))
-    keys = {*STEP, *PART, *PRODUCT, *CALL, *KERNEL, *FMA, *BANDWIDTH, *LIMIT, *MACHINE, *LOAD, *PEER}
+    keys = {*STEP, *PART, *PRODUCT, *CALL, *OPENED, *LEVELS, *KERNEL, *FMA, *BANDWIDTH, *LIMIT, *MACHINE, *LOAD, *PEER}
     assert keys <= documented, sorted(keys - documented)
 
 
 def test_a_result_holds_a_command_that_measures_it_again():
-    for result in measure("gemm", "--shapes", "4x5x6:NT", "--gemm", "native")["results"]:
+    for result in measure("gemm", "--shapes", "4x5x6:NT", "--backends", "native")["results"]:
         again = bench(*result["command"].split()[1:], "--json")
         assert again.returncode == 0, again
         (same,) = json.loads(again.stdout)["results"]
@@ -145,10 +149,23 @@ def test_a_result_holds_a_command_that_measures_it_again():
 
 
 def test_tables_are_for_people_and_for_markdown():
-    plain, markdown = (bench("infer", "--net", "3-2", "--gemm", "native", *QUICK, *more) for more in ([], ["--markdown"]))
+    plain, markdown = (bench("infer", "--net", "3-2", "--backends", "native", *QUICK, *more) for more in ([], ["--markdown"]))
     assert plain.returncode == 0 and "us a call" in plain.stdout and "| " not in plain.stdout, plain
     rows = [line for line in markdown.stdout.splitlines() if line.startswith("| ")]
-    assert len(rows) == 3 and len({line.count("|") for line in rows}) == 1 and "---" in rows[1], markdown
+    assert len(rows) == 6 and all(len({line.count("|") for line in table}) == 1 and "---" in table[1] for table in (rows[:3], rows[3:])), markdown
+
+
+def test_csv_has_a_column_for_each_key_and_a_line_for_each_result():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "report.csv")
+        report = measure("train", *SMALL, "--rows", "8", "--backends", "native", "--parts", "--csv", path)
+        with open(path, encoding="utf-8", newline="") as file:
+            lines = list(csv.DictReader(file))
+    assert len(lines) == len(report["results"])
+    for line, result in zip(lines, report["results"]):
+        assert set(result) <= set(line) and all(line[key] == "" for key in set(line) - set(result)), line
+        for key, value in result.items():
+            assert line[key] == value if isinstance(value, str) else value is None and line[key] == "" or float(line[key]) == value, key
 
 
 def test_settings_that_choose_kernels_are_unset_and_shown():
@@ -160,13 +177,21 @@ def test_settings_that_choose_kernels_are_unset_and_shown():
     assert machine["unset"] == "" and "OPENBLAS_CORETYPE=Haswell" in machine["environment"], machine
 
 
+def wait_for_handler(run):
+    """Waits until the program catches Ctrl-C."""
+    while run.poll() is None:
+        with open(f"/proc/{run.pid}/status", encoding="utf-8") as file:
+            if int(re.search(r"^SigCgt:\s*(\w+)", file.read(), re.M)[1], 16) >> (signal.SIGINT - 1) & 1:
+                return
+        time.sleep(0.01)
+
+
 def test_an_interrupted_run_keeps_what_is_done():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "report.json")
         with subprocess.Popen([PROGRAM, "kernels", "--min-time", "3600", "--json", path], stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL) as run:
-            while not os.path.exists(path) and run.poll() is None:
-                time.sleep(0.01)
+            wait_for_handler(run)
             run.send_signal(signal.SIGINT)
             assert run.wait(120) == 130
         with open(path, encoding="utf-8") as file:
@@ -192,9 +217,9 @@ def test_wrong_command_lines_are_answered_with_a_sentence():
         (["--batch", "99999999999"], "train", "--batch", "99999999999"),
         (["optimizer", "adamm", "nearest is adam"], "train", "--optimizer", "adamm"),
         (["loss", "mean_squared", "mean_squared_error"], "train", "--loss", "mean_squared"),
-        (["openblass", "native"], "gemm", "--gemm", "openblass"),
-        (["missing", "native,"], "gemm", "--gemm", "native,"),
-        (["nativ", "nearest is native"], "gemm", "--gemm", "native", "--reference", "nativ"),
+        (["openblass", "native"], "gemm", "--backends", "openblass"),
+        (["missing", "native,"], "gemm", "--backends", "native,"),
+        (["nativ", "nearest is native"], "gemm", "--backends", "native", "--reference", "nativ"),
         (["3x3", "32x256x784:NN"], "gemm", "--shapes", "3x3"),
         (["3x3:NN", "32x128"], "kernels", "--shapes", "3x3:NN"),
         (["-1x3", "32x128"], "kernels", "--shapes", "-1x3"),
@@ -223,7 +248,7 @@ def test_help_has_every_option():
 def test_a_worker_trains_an_epoch_for_each_line():
     mine, theirs = socket.socketpair()
     mine.settimeout(120)
-    with subprocess.Popen([PROGRAM, "train", *SMALL, "--rows", "64", "--gemm", "native", "--worker", str(theirs.fileno())],
+    with subprocess.Popen([PROGRAM, "train", *SMALL, "--rows", "64", "--backends", "native", "--worker", str(theirs.fileno())],
                           pass_fds=[theirs.fileno()], stdout=subprocess.PIPE) as worker, mine.makefile("rw", encoding="utf-8") as stream:
         theirs.close()
         hello = json.loads(stream.readline())
@@ -278,10 +303,11 @@ def test_peers_has_the_statistics_of_the_harness():
     loader = importlib.machinery.SourceFileLoader("peers", PEERS)
     peers = importlib.util.module_from_spec(importlib.util.spec_from_loader("peers", loader))
     loader.exec_module(peers)
-    assert peers.ratio_interval([2, 4, 6], [1, 2, 3]) == (2, 2, 2)
-    middle, low, high = peers.ratio_interval([1.1 + 0.1 * i for i in range(9)], [1] * 9)  # see statistics.c for the ends
-    assert abs(middle - 1.5) < 1e-9 and 1.2 - 1e-9 < low < 1.3 + 1e-9 and 1.7 - 1e-9 < high < 1.8 + 1e-9, (low, high)
-    assert peers.verdict(1.01, 1.2) == "faster" and peers.verdict(0.9, 1.1) == "not separated" and peers.verdict(0.8, 0.99) == "slower"
+    assert all(abs(value - 2) < 1e-12 for value in peers.ratio_interval([2, 4, 6], [1, 2, 3]))
+    middle, low, high = peers.ratio_interval([math.e, 1, 1 / math.e], [1, 1, 1])  # see statistics.c for the ends
+    assert abs(middle - 1) < 1e-12 and all(abs(abs(math.log(end)) - 9.925 / math.sqrt(3)) < 1e-12 for end in (low, high)), (low, high)
+    assert peers.verdict(1.03, 1.2) == "faster" and peers.verdict(0.9, 1.1) == "not separated" and peers.verdict(0.8, 0.97) == "slower"
+    assert peers.verdict(1.01, 1.2) == "not separated" and peers.verdict(math.nan, math.nan) == "not separated"
     assert abs(peers.spread([50, 10, 40, 20, 30]) - 20) < 1e-9
 
 

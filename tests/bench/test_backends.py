@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""lamina-bench and the libraries that are wrong: each is refused with its reason, and the rest go on.
+
+Arguments: lamina-bench, the source folder, the folder of the libraries.
+"""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+PROGRAM, SOURCE, LIARS = map(os.path.abspath, sys.argv[1:4])
+sys.path.insert(0, os.path.join(SOURCE, "tests", "cli"))
+import tap  # pylint: disable=wrong-import-position
+
+REASONS = {
+    "corner": r"its product \d+x\d+x\d+:[NT][NT] \(lda \d+, .*\) gives -?\d+ in row 16, column 16, not -?\d+",
+    "wide": r"it reads 64-bit integers, but passes for one with 32-bit integers",
+    "keeps_nan": r"leaves NaN in row 0, column 0: beta is 0",
+    "gaps": r"writes outside of its rows and columns",
+    "sloppy": r"which is more than rounding explains",
+    "empty": r"has no cblas_sgemm",
+    "crash": r"^it crashes: Segmentation fault$",
+    "hang": r"^it hangs: no answer in 5 seconds$",
+    "exits": r"^it ends the process, with exit status 3$",
+    "prints": r'^it prints "Buy the full version\."$',
+}
+QUICK = ["--rounds", "2", "--min-time", "0.001", "--patience", "5", "--pin", "none", "--as-is"]
+
+
+def liar(name):
+    return os.path.join(LIARS, f"libliar_{name}.so")
+
+
+def start(*arguments, libraries, **options):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LAMINA_", "VIRTUAL_ENV"))}
+    environment["LAMINA_GEMM_PATH"] = ":".join(map(liar, libraries))
+    return subprocess.Popen([PROGRAM, *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, encoding="utf-8", **options)
+
+
+def measure(*arguments, libraries):
+    with start(*arguments, *QUICK, "--json", libraries=libraries) as run:
+        said, table = run.communicate(timeout=300)
+    assert run.returncode == 0, (run.returncode, table)
+    return json.loads(said), table
+
+
+def children_of(process):
+    """The process numbers of its children, with their states."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8") as file:
+                state, parent = file.read().rpartition(")")[2].split()[:2]
+        except (OSError, ValueError):
+            continue
+        if entry.isdigit() and int(parent) == process:
+            found[int(entry)] = state
+    return found
+
+
+def test_each_library_that_is_wrong_is_refused_with_its_reason_and_the_rest_go_on():
+    names = ["liar_" + name for name in [*REASONS, "honest", "honest_wide", "onednn"]]
+    report, table = measure("gemm", "--shapes", "4x5x6:NN,3x1x2:TT", "--backends", ",".join(["native", *names]),
+                            libraries=[*REASONS, "honest", "honest_wide", "onednn"])
+    backends = {backend["backend"]: backend for backend in report["backends"]}
+    assert list(backends) == ["native", *names], list(backends)
+    for name, reason in REASONS.items():
+        assert re.search(reason, backends["liar_" + name]["refused"]), backends["liar_" + name]
+        assert f"liar_{name} is refused: " in table, table
+    for name in "native", "liar_honest", "liar_honest_wide", "liar_onednn":
+        assert backends[name]["refused"] == "", backends[name]
+        assert [r["exact"] for r in report["results"] if r["backend"] == name] == ["yes", "yes"], report["results"]
+    assert len(report["results"]) == 8
+    assert backends["liar_honest_wide"]["integer_bits"] == 64 and backends["liar_honest"]["integer_bits"] == 32
+    assert backends["liar_honest"]["load_ms"] > 0 and backends["liar_honest"]["first_call_ms"] > 0
+
+
+def test_a_reference_that_is_refused_gives_its_place_to_the_first_that_is_left():
+    report, table = measure("gemm", "--shapes", "4x5x6:NN", "--backends", "liar_exits,native,liar_honest", "--reference", "liar_exits",
+                            libraries=["exits", "honest"])
+    assert [r["verdict"] == "reference" for r in report["results"]] == [True, False], report["results"]
+    assert "the reference is native: liar_exits is refused" in table, table
+
+
+def test_trainings_and_calls_are_measured_with_every_library_too():
+    for command in ["train", "--rows", "16"], ["infer"]:
+        report, _ = measure(*command, "--net", "5-4-3", "--batch", "4,8", "--backends", "native,liar_honest,liar_crash",
+                            libraries=["honest", "crash"])
+        assert [(r["backend"], r["batch"]) for r in report["results"]] == [
+            ("native", 4), ("liar_honest", 4), ("native", 8), ("liar_honest", 8)], report["results"]
+        assert report["backends"][2]["refused"] == "it crashes: Segmentation fault", report["backends"]
+
+
+def test_a_library_is_named_by_its_file_too():
+    report, _ = measure("gemm", "--shapes", "4x5x6:NN", "--backends", liar("honest"), libraries=[])
+    (result,) = report["results"]
+    assert result["backend"] == "libliar_honest.so" and liar("honest") in result["command"], result
+
+
+def test_threads_are_asked_for_and_observed():
+    report, _ = measure("gemm", "--shapes", "4x5x6:NN", "--backends", "native", "--threads", "1,2", libraries=[])
+    assert [result["threads"] for result in report["results"]] == [1, 2]
+    assert all(0 < result["threads_observed"] < 1.5 for result in report["results"]), report["results"]
+
+
+def test_an_idle_worker_is_stopped_and_ends_with_the_program():
+    with start("gemm", "--shapes", "4x5x6:NN", "--backends", "native,liar_honest", "--min-time", "3600", libraries=["honest"]) as run:
+        stopped = {}
+        while not stopped and run.poll() is None:
+            stopped = {child: state for child, state in children_of(run.pid).items() if state == "T"}
+            time.sleep(0.01)
+        assert stopped, run.communicate()
+        run.send_signal(signal.SIGKILL)
+        run.wait(60)
+        end = time.monotonic() + 60
+        while any(os.path.exists(f"/proc/{child}/exe") for child in stopped) and time.monotonic() < end:
+            time.sleep(0.01)
+        left = []
+        for child in stopped:
+            try:
+                with open(f"/proc/{child}/stat", encoding="utf-8") as file:
+                    left += [file.read()] if ") Z " not in file.read() else []
+            except OSError:
+                pass
+        assert not left, left
+
+
+if __name__ == "__main__":
+    sys.exit(tap.run(tap.functions(__name__)))
