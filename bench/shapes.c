@@ -34,7 +34,8 @@ static bool read_detail(const char **text, product *p) {
   bool alpha = strncmp(*text, "alpha=", 6) == 0, beta = strncmp(*text, "beta=", 5) == 0;
   double value = 0;
   const char *number = *text + (alpha ? 6 : 5);
-  if ((!alpha && !beta) || lam_parse_double(number, end, &value) != end || !(value >= -1e6 && value <= 1e6)) return false;
+  if ((!alpha && !beta) || number == end || lam_parse_double(number, end, &value) != end || !(value >= -1e6 && value <= 1e6))
+    return false;
   *(alpha ? &p->alpha : &p->beta) = (float)value;
   *text = end;
   return true;
