@@ -28,6 +28,7 @@ TRACES = {
     "flatten_28x28_256_15": WHOLE,
     "linear_regression_sgd_mse": WHOLE,
     "partial_last_batch_70_by_32": WHOLE,
+    "sample_weight_70_by_32": WHOLE,
     "sgd_momentum_5_7_2": WHOLE,
     "shared_layer_two_branches": WHOLE,
 }

@@ -29,9 +29,9 @@ LAM_API lam_dataset *lam_dataset_create(lam_context *context, const lam_array *i
  * being 0 to 16) when gathered. Named sets are searched in LAMINA_DATA, ./data, ., the data folder of the installation and where
  * Debian's packages put them (/usr/share/datasets/NAME). A name that ends in .csv (or .csv.gz) or .npz is a file, read as
  * lam_dataset_open_csv and lam_dataset_open_npz do; "iris" is the file iris.csv. What has no test part, such as "digits", "iris"
- * and tables, is divided: "digits/train" and "digits/test" are three quarters and one quarter of its rows after a fixed shuffle, and
- * so are the parts of any folder with one pair of its own name.
- * Errors: LAM_IO with the files that are missing, the folders searched and how to get them; LAM_FORMAT. Since 0.1. */
+ * and tables, is divided: "digits/train" and "digits/test" are three quarters and one quarter of its rows after a fixed shuffle,
+ * and so are the parts of any folder with one pair of its own name. Errors: LAM_IO with the files that are missing, the folders
+ * searched and how to get them; LAM_FORMAT. Since 0.1. */
 LAM_API lam_dataset *lam_dataset_open(lam_context *context, const char *name);
 
 /* The same from four-file style paths: images (IDX, any rank) and labels (IDX, rank 1), each plain or gzip-compressed; `labels`
@@ -101,6 +101,16 @@ LAM_API lam_dataset *lam_dataset_slice(const lam_dataset *dataset, size_t first,
 /* The same dataset with the integer labels of its targets presented as one-hot rows of `classes` floats, for losses that need
  * dense targets. Errors: LAM_INVALID_DATA with row and label for one outside [0, classes). Since 0.1. */
 LAM_API lam_dataset *lam_one_hot(const lam_dataset *dataset, size_t classes);
+
+/* Keras's sample_weight: gives each row a weight, by which its loss and so its gradients are multiplied in fit, evaluate and all
+ * else that uses a loss; the loss of a batch is sum(w l) / rows, not / sum(w), and accuracy ignores them. `count` is the number
+ * of rows: a row's weight holds for all targets; or rows times targets: weights[row * targets + target]. They are copied, and
+ * parts taken from the dataset share them, also those taken before they were set again (a part of a dataset without weights has
+ * none). Errors: LAM_INVALID_DATA with row and value for one that is below 0, NaN or infinite, LAM_INVALID_SHAPE for another
+ * count, LAM_INVALID_ARGUMENT where there is no target; what there was stays. Since 0.1. */
+LAM_API lam_status lam_dataset_set_weights(lam_dataset *dataset, const float *weights, size_t count);
+/* The weights of a row, one for each target; NULL where there are none. Since 0.1. */
+LAM_API const float *lam_dataset_weights(const lam_dataset *dataset, size_t row);
 
 LAM_API void lam_dataset_destroy(lam_dataset *dataset);
 

@@ -85,7 +85,12 @@ typedef struct lam_fit_options {
   size_t batch_size; /* 0: 32 */
   bool no_shuffle;   /* otherwise rows come in a new order each epoch, drawn from the context's seed and the epoch's number */
   double validation_split;       /* 0, or the fraction of the last rows held out, as Keras */
-  const lam_dataset *validation; /* instead of validation_split */
+  const lam_dataset *validation; /* instead of validation_split; may have weights of its own */
+  /* Class c weighs class_weights[c], and 1 where it is not listed: its rows' losses are multiplied, as with
+   * lam_dataset_set_weights, which excludes it as in Keras; not those of validation. For a model of one output: its class is the
+   * label, the argmax of several targets, or the only one rounded. */
+  const float *class_weights;
+  size_t class_weight_count;
   lam_callback callback;
   void *user;
   /* Go on where this trainer's last fit was stopped, or where its checkpoint was taken, in the middle of an epoch too; `epochs`

@@ -15,6 +15,7 @@ static void destroy(lam_object *object) {
   lam_release(context, dataset->order_block.memory, dataset->order_block.size);
   for (size_t i = 0; i < 2; ++i) lam_release(context, dataset->files[i].memory, dataset->files[i].size);
   lam_release(context, dataset->names_block.memory, dataset->names_block.size);
+  lam_release(context, dataset->weights_block.memory, dataset->weights_block.size);
 }
 
 lam_dataset *lam_dataset_over(lam_context *context, const lam_array *inputs, size_t input_count, const lam_array *targets,
@@ -94,6 +95,7 @@ lam_dataset *lam_dataset_slice(const lam_dataset *dataset, size_t first, size_t 
   if (!part) return NULL;
   part->class_names = dataset->class_names;
   part->class_count = dataset->class_count;
+  part->weights = dataset->weights;
   if (dataset->order) {
     part->first = 0;
     part->order = dataset->order + first;

@@ -24,7 +24,9 @@ struct lam_dataset {
   const uint32_t *order;          /* its own or that of the dataset it is a part of; NULL */
   lam_block order_block;          /* what it owns and gives back: its order, */
   lam_block files[2];             /* the elements that were read from files, */
-  lam_block names_block;          /* and the names of classes */
+  lam_block names_block;          /* the names of classes, */
+  lam_block weights_block;        /* and the weights of rows */
+  float *weights;                 /* one for each target of each row of the views; its own or those of the whole; NULL: none */
   const char *const *class_names; /* its own or those of the dataset it is a part of; NULL */
   size_t class_count;
 };
@@ -47,6 +49,8 @@ void lam_dataset_gather_input(const lam_dataset *dataset, size_t input, float sc
 void lam_dataset_gather_targets(const lam_dataset *dataset, size_t target, const uint32_t *rows, size_t count, float *out,
                                 size_t ldo, const lam_kernel_table *kernels);
 void lam_dataset_gather_labels(const lam_dataset *dataset, size_t target, const uint32_t *rows, size_t count, int32_t *out);
+/* The weights of rows for a target, 1 where there are none. */
+void lam_dataset_gather_weights(const lam_dataset *dataset, size_t target, const uint32_t *rows, size_t count, float *out);
 
 /* Whether a view holds one integer a row; and whether it presents them as such, not as one-hot rows. */
 bool lam_array_is_integers(const lam_array *array);

@@ -126,8 +126,34 @@ static lam_buffer emit_metric(lam_lowering *lowering, lam_buffer target, bool lo
 }
 
 typedef struct lam_ends { /* the buffers that the plan's caller sees, for one output */
-  lam_buffer output, target, loss, gradient;
+  lam_buffer output, target, loss, gradient, weight;
 } lam_ends;
+
+/* Operands: loss rows, gradient (data NULL: not wanted), weights. What weighs nothing is 0 even where its loss is not finite. */
+static void run_weights(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
+  (void)plan;
+  size_t n = operation->columns;
+  float *gradient = step->training ? operation->operand[1].data : NULL;
+  for (size_t i = begin; i < end; i++) {
+    float weight = operation->operand[2].data[i], *loss = &operation->operand[0].data[i];
+    if (weight == 1.0f) continue;
+    *loss = weight == 0.0f ? 0.0f : weight * *loss;
+    for (size_t j = i * n; gradient && j < (i + 1) * n; j++) gradient[j] = weight == 0.0f ? 0.0f : weight * gradient[j];
+  }
+}
+
+/* Behind the loss of an output, whose gradient is in `gradient`. */
+static void emit_weights(lam_lowering *lowering, lam_ends *ends, lam_buffer gradient) {
+  size_t width = lowering->model->nodes[lowering->node].width;
+  ends->weight = lam_new_buffer(lowering, 1, false);
+  lam_persist(lowering, ends->weight, true);
+  lam_operation *operation = lam_emit(lowering, "weights", run_weights);
+  if (!operation) return;
+  operation->columns = width;
+  lam_bind(lowering, 0, ends->loss, 1);
+  if (gradient != LAM_NO_BUFFER) lam_bind(lowering, 1, gradient, width);
+  lam_bind(lowering, 2, ends->weight, 1);
+}
 
 static lam_buffer emit_loss(lam_lowering *lowering, size_t output, lam_ends *ends) {
   lam_plan *plan = lowering->plan;
@@ -144,9 +170,12 @@ static lam_buffer emit_loss(lam_lowering *lowering, size_t output, lam_ends *end
   lam_operation *operation = lam_emit(lowering, "loss", logits ? loss->run_logits : loss->run);
   if (!operation) return right;
   lam_bind(lowering, 0, ends->loss, 1);
-  if (plan->options.backward && lowering->needs_gradient[node]) lam_bind(lowering, 1, lam_contribute(lowering, node), width);
+  lam_buffer gradient = LAM_NO_BUFFER;
+  if (plan->options.backward && lowering->needs_gradient[node]) gradient = lam_contribute(lowering, node);
+  if (gradient != LAM_NO_BUFFER) lam_bind(lowering, 1, gradient, width);
   lam_bind(lowering, 2, lowering->values[node], width);
   lam_bind(lowering, 3, ends->target, loss->sparse ? 1 : width);
+  if (plan->options.weighted) emit_weights(lowering, ends, gradient);
   return right;
 }
 
@@ -259,6 +288,7 @@ static void resolve(lam_lowering *lowering, const lam_ends *ends, lam_buffer rig
     plan->raw_outputs[i] = address(lowering, lowering->values[model->outputs[i]]);
     plan->targets[i] = address(lowering, ends[i].target);
     plan->losses[i] = address(lowering, ends[i].loss);
+    plan->weights[i] = address(lowering, ends[i].weight);
     plan->output_gradients[i] = address(lowering, ends[i].gradient);
   }
   plan->right = address(lowering, right);
@@ -370,7 +400,7 @@ static lam_status lower_with_memory(lam_plan *plan) {
 }
 
 /* One block of pointers, shared out. */
-static size_t pointer_count(const lam_model *model) { return 2 * model->input_count + 5 * model->output_count; }
+static size_t pointer_count(const lam_model *model) { return 2 * model->input_count + 6 * model->output_count; }
 
 static lam_status allocate_pointers(lam_plan *plan) {
   const lam_model *model = plan->model;
@@ -382,6 +412,7 @@ static lam_status allocate_pointers(lam_plan *plan) {
   plan->raw_outputs = next += model->output_count;
   plan->targets = next += model->output_count;
   plan->losses = next += model->output_count;
+  plan->weights = next += model->output_count;
   plan->output_gradients = next += model->output_count;
   return LAM_OK;
 }

@@ -76,6 +76,7 @@ typedef struct lam_plan_options {
   const struct lam_gemm *gemm;
   const lam_loss_type *loss; /* of every output; NULL: none */
   bool from_logits;
+  bool weighted; /* each row's loss and its gradient are multiplied by a weight */
   bool no_fusion;
   bool backward; /* operations of the backward pass: from the losses, or from the caller's output gradients */
   bool input_gradients;
@@ -97,6 +98,7 @@ struct lam_plan {
   float *gradients;  /* as the trained part of the model's block; NULL without backward */
   /* Where the caller puts rows and finds results; each rows x width, lying next to each other. */
   float **inputs, **outputs, **targets, **losses;
+  float **weights;     /* with weighted: a number for each row of each output; else NULLs */
   float **raw_outputs; /* before the finishing operations: enough to tell the class */
   float **output_gradients, **input_gradients;
   lam_penalty *penalties; /* the weights', then the outputs' */

@@ -84,6 +84,7 @@ lam_status lam_trainer_check_data(lam_trainer *trainer, const lam_dataset *data)
   for (size_t i = 0; i < model->output_count && !status; i++) status = check_target(trainer, data, i, &classes[i]);
   if (!status) status = lam_dataset_check(context, data, classes, model->output_count);
   lam_release(context, classes, model->output_count * sizeof *classes);
+  if (!status && data->weights) trainer->weighted = true; /* the next plan has room for them, and takes 1 for data without */
   return status;
 }
 
@@ -99,6 +100,30 @@ static void gather_inputs(const lam_plan *plan, const lam_dataset *data, const u
   }
 }
 
+/* The class of a row, as Keras reads it: a label, the largest of several targets, or the only one rounded; -1 is none. */
+static int64_t class_of(const lam_plan *plan, const float *target, size_t width) {
+  int32_t found = 0;
+  if (plan->options.loss->sparse)
+    memcpy(&found, target, sizeof found);
+  else if (width > 1)
+    plan->kernels->argmax(&found, target, width, 1, width);
+  else if (*target > -0.5f && *target < 1e9f)
+    found = (int32_t)nearbyintf(*target);
+  else
+    found = -1;
+  return found;
+}
+
+/* What a class weighs, where it is listed. */
+static void take_class_weights(const lam_trainer *trainer, size_t rows) {
+  const lam_plan *plan = trainer->plan;
+  size_t width = trainer->model->nodes[trainer->model->outputs[0]].width, step = plan->options.loss->sparse ? 1 : width;
+  for (size_t i = 0; i < rows; i++) {
+    int64_t found = class_of(plan, plan->targets[0] + i * step, width);
+    if (found >= 0 && (size_t)found < trainer->class_weight_count) plan->weights[0][i] = trainer->class_weights[found];
+  }
+}
+
 void lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, const uint32_t *rows, const lam_step *step) {
   const lam_plan *plan = trainer->plan;
   const lam_model *model = trainer->model;
@@ -109,7 +134,9 @@ void lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, const u
       lam_dataset_gather_labels(data, i, rows, step->rows, (int32_t *)(void *)plan->targets[i]);
     else
       lam_dataset_gather_targets(data, i, rows, step->rows, plan->targets[i], width, plan->kernels);
+    if (plan->options.weighted) lam_dataset_gather_weights(data, i, rows, step->rows, plan->weights[i]);
   }
+  if (step->training && trainer->class_weights) take_class_weights(trainer, step->rows);
   lam_plan_forward(plan, step);
 }
 

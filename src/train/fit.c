@@ -47,6 +47,31 @@ static lam_status record_class_names(lam_model *model, const lam_dataset *data) 
   return lam_model_set_class_names(model, data->class_names, data->class_count);
 }
 
+/* Keras's class_weight. */
+static lam_status check_class_weights(lam_fit_state *fit) {
+  lam_trainer *trainer = fit->trainer;
+  lam_context *context = trainer->object.context;
+  const lam_fit_options *options = fit->options;
+  if (options->class_weight_count == 0) return LAM_OK;
+  if (!options->class_weights)
+    return lam_fail(context, LAM_NO_HANDLE, "%zu class weights are announced, but class_weights is NULL",
+                    options->class_weight_count);
+  if (trainer->model->output_count != 1)
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "class_weights go with one output, the model has %zu",
+                    trainer->model->output_count);
+  if (fit->data->weights) return lam_fail(context, LAM_INVALID_ARGUMENT, "class_weights and weights of rows exclude each other");
+  for (size_t i = 0; i < options->class_weight_count; i++) {
+    char text[32];
+    if (options->class_weights[i] >= 0.0f && options->class_weights[i] <= 3.402823466e38f) continue;
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "the weight of class %zu is %s; it is at least 0 and finite", i,
+                    lam_format_float(text, options->class_weights[i]));
+  }
+  trainer->class_weights = options->class_weights;
+  trainer->class_weight_count = options->class_weight_count;
+  trainer->weighted = true;
+  return LAM_OK;
+}
+
 static lam_status begin_fit(lam_fit_state *fit) {
   lam_trainer *trainer = fit->trainer;
   lam_context *context = trainer->object.context;
@@ -56,6 +81,7 @@ static lam_status begin_fit(lam_fit_state *fit) {
   lam_status status = lam_trainer_check_data(trainer, fit->data);
   if (!status) status = split_validation(fit);
   if (!status && options->validation) status = lam_trainer_check_data(trainer, options->validation);
+  if (!status) status = check_class_weights(fit);
   if (status) return status;
   fit->batch = options->batch_size ? options->batch_size : 32;
   if (fit->batch > fit->data->rows) fit->batch = fit->data->rows;
@@ -194,6 +220,7 @@ lam_status lam_fit(lam_trainer *trainer, const lam_dataset *data, const lam_fit_
     lam_blas_leave(context);
     lam_fp_leave(mode);
   }
+  trainer->class_weights = NULL;
   lam_release(context, fit.order, fit.order ? fit.data->rows * sizeof *fit.order : 0);
   lam_dataset_destroy(fit.held_out);
   lam_dataset_destroy(fit.rest);

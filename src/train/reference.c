@@ -110,6 +110,8 @@ static void run_loss(lam_reference *r) {
       lam_reference_row(r, row);
       lam_term loss = lam_reference_loss_of(type)(&r->tape, r->first[model->outputs[i]] + (lam_term)(row * node->width),
                                                   r->plan->targets[i] + row * width, node->width, takes_logits(r->plan, i));
+      const float *weights = r->plan->weights[i];
+      if (weights) loss = lam_times(&r->tape, loss, lam_constant(&r->tape, (double)weights[row]));
       sum = lam_plus(&r->tape, sum, loss);
     }
   }

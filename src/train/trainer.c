@@ -149,13 +149,15 @@ lam_status lam_trainer_prepare(lam_trainer *trainer) {
 }
 
 lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows) {
-  if (trainer->plan && trainer->plan->options.max_rows >= rows) return LAM_OK;
+  const lam_plan *known = trainer->plan;
+  if (known && known->options.max_rows >= rows && known->options.weighted == trainer->weighted) return LAM_OK;
   lam_plan_options options = {
     .max_rows = rows,
     .frozen = trainer->frozen,
     .gemm = trainer->object.context->gemm,
     .loss = lam_loss_type_of(trainer->options.loss),
     .from_logits = trainer->options.from_logits,
+    .weighted = trainer->weighted,
     .no_fusion = trainer->options.no_fusion,
     .input_gradients = trainer->options.input_gradients,
     .backward = trainer->options.loss != LAM_NO_LOSS,

@@ -60,6 +60,9 @@ struct lam_trainer {
   lam_epoch *history;
   size_t history_count, history_capacity;
   bool stopped;
+  bool weighted;              /* data with weights were met: plans have room for them */
+  const float *class_weights; /* while fit runs with them */
+  size_t class_weight_count;
   lam_plan *plan;       /* of fit and evaluate; NULL until rows are known */
   lam_plan *loop;       /* of a loop of one's own */
   size_t loop_rows;     /* of its last lam_forward, until lam_backward */

@@ -138,7 +138,8 @@ static outcome build_data(run *r, item trace, lam_loss loss, network *n) {
     inputs[0] = as_array(&x);
   } else {
     for (members m = members_of(data); members_next(&m);)
-      if (strcmp(m.name, "x") && strcmp(m.name, "y")) return skip(r, "training with %s: not in the library", m.name);
+      if (strcmp(m.name, "x") && strcmp(m.name, "y") && strcmp(m.name, "sample_weight"))
+        return skip(r, "training with %s: not in the library", m.name);
     for (size_t i = 0; i < count; i++) {
       if (!tensor_read(&x, item_element(xs, i)) || !x.rank) return miss(r, "data.x is no tensor");
       inputs[i] = as_array(&x);
@@ -148,7 +149,12 @@ static outcome build_data(run *r, item trace, lam_loss loss, network *n) {
   targets = as_targets(&y, loss);
   n->rows = targets.rows;
   n->data = lam_dataset_create(run_context(r), inputs, count, &targets, 1);
-  return n->data ? PASSED : refused(r, "lam_dataset_create");
+  if (!n->data) return refused(r, "lam_dataset_create");
+  item weights = item_field(data, "sample_weight");
+  if (!item_present(weights)) return PASSED;
+  if (!tensor_read(&x, weights)) return miss(r, "data.sample_weight is no tensor");
+  n->unweighted = lam_dataset_slice(n->data, 0, n->rows);
+  return lam_dataset_set_weights(n->data, take_floats(&x), x.count) ? refused(r, "lam_dataset_set_weights") : PASSED;
 }
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
@@ -215,6 +221,7 @@ outcome network_build(run *r, item trace, network *n) {
 
 void network_release(network *n) {
   lam_trainer_destroy(n->trainer);
+  lam_dataset_destroy(n->unweighted);
   lam_dataset_destroy(n->data);
   lam_model_destroy(n->model);
 }

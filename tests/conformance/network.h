@@ -10,7 +10,7 @@
 typedef struct network {
   lam_model *model;
   lam_trainer *trainer;
-  lam_dataset *data;
+  lam_dataset *data, *unweighted; /* the same where there are weights, which evaluate_after_fit was told nothing of; else NULL */
   size_t rows, epochs, batch_size;
 } network;
 

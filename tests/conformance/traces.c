@@ -140,8 +140,8 @@ static void compare_history(trace *t) {
 
 static void compare_evaluate(trace *t) {
   lam_result result;
-  if (lam_evaluate(t->network.trainer, t->network.data, &result))
-    return part(t, "evaluate", FAILED, lam_error_message(run_context(t->r)));
+  const lam_dataset *data = t->network.unweighted ? t->network.unweighted : t->network.data;
+  if (lam_evaluate(t->network.trainer, data, &result)) return part(t, "evaluate", FAILED, lam_error_message(run_context(t->r)));
   float loss = (float)result.loss, accuracy = (float)result.accuracy;
   for (members m = members_of(item_field(t->expected, "evaluate_after_fit")); members_next(&m);) {
     if (!strcmp(m.name, "loss"))
