@@ -4,7 +4,7 @@
  * as they check a program; its weights are compared with the tensors before memory is taken for them.
  */
 #include "file/model_file.h"
-#include "layers/layers.h"
+#include "layers/custom.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ lam_status lam_file_blame(const lam_file *file) {
   snprintf(sentence, sizeof sentence, "%s", context->message);
   size_t size = strlen(file->bytes->name);
   if (status == LAM_OUT_OF_MEMORY) return status;
-  if (status != LAM_IO && status != LAM_UNSUPPORTED) status = LAM_FORMAT;
+  if (status != LAM_IO && status != LAM_UNSUPPORTED && status != LAM_UNKNOWN_NAME) status = LAM_FORMAT;
   if (strncmp(sentence, file->bytes->name, size) == 0 && sentence[size] == ':') return lam_fail(context, status, "%s", sentence);
   return lam_fail(context, status, "%s: %s", file->bytes->name, sentence);
 }
@@ -85,6 +85,15 @@ static lam_node make_layer(const graph_reader *r, const lam_json *item, size_t i
   const lam_json *type_name = lam_json_member_of(item, "type", LAM_JSON_STRING);
   if (!name || !type_name) return lam_fail(context, LAM_FORMAT, "a layer has no name or type"), failed;
   const lam_layer_type *type = lam_layer_type_find(type_name->text);
+  bool custom = false;
+  (void)lam_json_flag(lam_json_member(item, "custom"), &custom);
+  if (custom) type = lam_custom_type_find(context, type_name->text);
+  if (custom && !type) {
+    (void)lam_custom_unknown(context, type_name->text);
+    return lam_fail(context, LAM_UNKNOWN_NAME, "%s: it is a layer of one's own, of which lam_custom_register must be told first",
+                    context->message),
+           failed;
+  }
   if (!type) return lam_fail(context, LAM_UNSUPPORTED, "this version knows no layer type \"%.80s\"", type_name->text), failed;
   char what[160];
   snprintf(what, sizeof what, "layer %.64s (%s)", name->text, type->name);

@@ -4,6 +4,7 @@
  * saves of the same model is written, so that it gives the same bytes.
  */
 #include "file/model_file.h"
+#include "layers/custom.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,10 @@ static void put_layer(lam_json_writer *w, const lam_layer *layer, lam_shape inpu
   // An input's shape may have come from the data.
   const lam_input_options input = { input_shape };
   lam_json_put_fields(w, layer->type->fields, layer->type == &lam_input_type ? (const void *)&input : layer->options);
+  if (lam_layer_is_custom(layer)) {
+    lam_json_key(w, "custom");
+    lam_json_put_flag(w, true);
+  }
   if (frozen) {
     lam_json_key(w, "trainable");
     lam_json_put_flag(w, false);

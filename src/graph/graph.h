@@ -96,6 +96,7 @@ struct lam_shaping {
   const lam_shape *inputs;
   size_t input_count;
   lam_shape output;
+  size_t saved; /* floats a row that the forward pass leaves: lam_saved_width */
 };
 
 /* Declares a weight of the layer, in a fixed order; shared ones are declared by the first application and checked by the others.

@@ -113,6 +113,24 @@ lam_buffer lam_saved_numbers(lam_lowering *lowering, size_t width, bool whole) {
 
 lam_buffer lam_saved_value(lam_lowering *lowering) { return lam_saved_numbers(lowering, this_node(lowering)->width, false); }
 
+size_t lam_saved_width(const lam_lowering *lowering) { return this_node(lowering)->saved; }
+
+size_t lam_weight_number(const lam_lowering *lowering) { return this_node(lowering)->weight_count; }
+
+void *lam_keep(lam_lowering *lowering, size_t size) {
+  lam_plan *plan = lowering->plan;
+  if (lam_grow(plan->context, (void **)&plan->kept, &plan->kept_capacity, plan->kept_count + 1, sizeof *plan->kept)) return NULL;
+  void *memory = lam_allocate_zero(plan->context, size);
+  if (memory) plan->kept[plan->kept_count++] = (lam_kept){ memory, size };
+  return memory;
+}
+
+lam_plan_failure *lam_may_fail(lam_lowering *lowering) {
+  lam_plan *plan = lowering->plan;
+  if (!plan->failure) plan->failure = lam_keep(lowering, sizeof *plan->failure);
+  return plan->failure;
+}
+
 bool lam_has_backward(const lam_lowering *lowering) {
   return lowering->plan->options.backward && lowering->needs_gradient[lowering->node];
 }

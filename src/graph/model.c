@@ -241,6 +241,7 @@ static lam_status shape_node(lam_model *model, size_t index) {
   if (!status && !lam_shape_count(shaping.output, &node->width))
     status = lam_shape_fail(&shaping, "a row of its output has no elements or more than 2^31 - 1");
   node->shape = shaping.output;
+  node->saved = shaping.saved;
   lam_release(context, inputs, node->input_count * sizeof *inputs);
   return status;
 }

@@ -16,6 +16,7 @@ typedef struct lam_model_node {
   bool first_use;  /* of its layer: the one that owns the weights */
   lam_shape shape; /* rank 0 while unknown */
   size_t width;    /* elements of a row */
+  size_t saved;    /* what its layer said of it */
   size_t first_weight, weight_count;
 } lam_model_node;
 

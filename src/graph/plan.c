@@ -453,6 +453,8 @@ void lam_plan_destroy(lam_plan *plan) {
   lam_release(context, plan->operations, plan->operation_capacity * sizeof *plan->operations);
   lam_release(context, plan->arena, plan->arena_size);
   lam_release(context, plan->gradients, plan->gradients ? plan->model->trained_count * sizeof *plan->gradients : 0);
+  for (size_t i = 0; i < plan->kept_count; i++) lam_release(context, plan->kept[i].memory, plan->kept[i].size);
+  lam_release(context, plan->kept, plan->kept_capacity * sizeof *plan->kept);
   lam_release(context, plan->penalties, plan->penalty_capacity * sizeof *plan->penalties);
   lam_release(context, plan, sizeof *plan);
 }

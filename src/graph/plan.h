@@ -70,6 +70,17 @@ typedef struct lam_penalty {
   float *rows; /* of an output: a double for each row */
 } lam_penalty;
 
+/* What an operation reports that can fail: a layer from outside. */
+typedef struct lam_plan_failure {
+  lam_status status;
+  char message[384];
+} lam_plan_failure;
+
+typedef struct lam_kept {
+  void *memory;
+  size_t size;
+} lam_kept;
+
 typedef struct lam_plan_options {
   size_t max_rows;
   const bool *frozen; /* for each node: its weights are not trained; NULL: all are */
@@ -101,6 +112,9 @@ struct lam_plan {
   float **weights;     /* with weighted: a number for each row of each output; else NULLs */
   float **raw_outputs; /* before the finishing operations: enough to tell the class */
   float **output_gradients, **input_gradients;
+  lam_plan_failure *failure; /* NULL: nothing in it can fail */
+  lam_kept *kept;            /* memory of operations */
+  size_t kept_count, kept_capacity;
   lam_penalty *penalties; /* the weights', then the outputs' */
   size_t penalty_count, weight_penalty_count, penalty_capacity;
   float *right; /* with metrics: 1 for each row whose class is right, else 0 */
@@ -110,11 +124,14 @@ struct lam_plan {
 lam_plan *lam_plan_create(lam_model *model, const lam_plan_options *options);
 void lam_plan_destroy(lam_plan *plan); /* NULL is allowed */
 
-/* Runs the operations [first, end): one at a time, for profiles. */
-void lam_plan_run(const lam_plan *plan, const lam_step *step, size_t first, size_t end);
-/* Runs the forward operations (and losses), or the rest. */
-void lam_plan_forward(const lam_plan *plan, const lam_step *step);
-void lam_plan_finish(const lam_plan *plan, const lam_step *step);
+/* Runs the operations [first, end): one at a time, for profiles. An operation that fails is the last one that runs, and the
+ * plan's `failure` tells which. */
+lam_status lam_plan_run(const lam_plan *plan, const lam_step *step, size_t first, size_t end);
+/* Runs the forward operations (and losses), or the rest; after a forward that failed there is nothing to finish. */
+lam_status lam_plan_forward(const lam_plan *plan, const lam_step *step);
+lam_status lam_plan_finish(const lam_plan *plan, const lam_step *step);
+/* Gives the context the sentence of a status that one of these returned; not where others use the context. */
+lam_status lam_plan_tell(const lam_plan *plan, lam_status status);
 
 /* The mean loss over the rows of the last forward run, all outputs together, with the penalties, and the number of right rows;
  * sums in double. */
@@ -153,8 +170,15 @@ const lam_function *lam_lowered_function(const lam_lowering *lowering); /* the o
 lam_buffer lam_saved_value(lam_lowering *lowering);
 /* Instead: `width` floats for each row of the batch, or with `whole` once for all of it. */
 lam_buffer lam_saved_numbers(lam_lowering *lowering, size_t width, bool whole);
+/* How many the layer's shape function asked for. */
+size_t lam_saved_width(const lam_lowering *lowering);
+/* Zeroed memory that lives as long as the plan; NULL where there is none left. */
+void *lam_keep(lam_lowering *lowering, size_t size);
+/* Where an operation of this plan reports that it failed; such operations have one unit. */
+lam_plan_failure *lam_may_fail(lam_lowering *lowering);
 bool lam_has_backward(const lam_lowering *lowering); /* a backward pass will follow through this layer */
 
+size_t lam_weight_number(const lam_lowering *lowering);
 float *lam_weight_values(lam_lowering *lowering, size_t weight); /* by the order of declaration */
 /* The same for lam_bind_place: a buffer, or LAM_NO_BUFFER and *memory. */
 lam_buffer lam_weight_gradient(lam_lowering *lowering, size_t weight, float **memory);

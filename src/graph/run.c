@@ -16,24 +16,33 @@ static void run_units(void *argument, size_t begin, size_t end) {
   call->operation->run(call->operation, call->plan, call->step, begin, end);
 }
 
-void lam_plan_run(const lam_plan *plan, const lam_step *step, size_t first, size_t end) {
+lam_status lam_plan_run(const lam_plan *plan, const lam_step *step, size_t first, size_t end) {
   lam_pool *pool = plan->options.inference && (plan->gemm->sgemm == NULL) ? NULL : plan->context->pool;
   for (size_t i = first; i < end; i++) {
     const lam_operation *operation = &plan->operations[i];
     size_t units = operation->units ? operation->units : step->rows;
-    if (!pool) {
-      operation->run(operation, plan, step, 0, units);
-      continue;
-    }
     lam_call call = { operation, plan, step };
-    lam_pool_run(pool, run_units, &call, units);
+    if (pool)
+      lam_pool_run(pool, run_units, &call, units);
+    else
+      operation->run(operation, plan, step, 0, units);
+    if (plan->failure && plan->failure->status) return plan->failure->status;
   }
+  return LAM_OK;
 }
 
-void lam_plan_forward(const lam_plan *plan, const lam_step *step) { lam_plan_run(plan, step, 0, plan->forward_count); }
+lam_status lam_plan_forward(const lam_plan *plan, const lam_step *step) {
+  if (plan->failure) plan->failure->status = LAM_OK;
+  return lam_plan_run(plan, step, 0, plan->forward_count);
+}
 
-void lam_plan_finish(const lam_plan *plan, const lam_step *step) {
-  lam_plan_run(plan, step, plan->forward_count, plan->operation_count);
+lam_status lam_plan_finish(const lam_plan *plan, const lam_step *step) {
+  if (plan->failure && plan->failure->status) return plan->failure->status;
+  return lam_plan_run(plan, step, plan->forward_count, plan->operation_count);
+}
+
+lam_status lam_plan_tell(const lam_plan *plan, lam_status status) {
+  return status && plan->failure ? lam_fail(plan->context, status, "%s", plan->failure->message) : status;
 }
 
 double lam_plan_loss(const lam_plan *plan, const lam_step *step) {

@@ -103,7 +103,7 @@ static lam_status check_call(lam_session *session, const lam_array *inputs, size
   return status;
 }
 
-static void forward_rows(lam_session *session, const lam_step *step, const lam_array *inputs) {
+static lam_status forward_rows(lam_session *session, const lam_step *step, const lam_array *inputs) {
   const lam_plan *plan = session->plan;
   for (size_t i = 0; i < session->model->input_count; i++) {
     float scale, offset;
@@ -111,7 +111,7 @@ static void forward_rows(lam_session *session, const lam_step *step, const lam_a
     lam_array_scaling(&inputs[i], session->model->scaling[i].scale, session->model->scaling[i].offset, &scale, &offset);
     lam_array_gather(&inputs[i], NULL, NULL, step->rows, scale, offset, plan->inputs[i], width, plan->kernels);
   }
-  lam_plan_forward(plan, step);
+  return lam_plan_forward(plan, step);
 }
 
 lam_status lam_session_run(lam_session *session, const lam_array *inputs, size_t input_count, float *const *outputs,
@@ -125,9 +125,10 @@ lam_status lam_session_run(lam_session *session, const lam_array *inputs, size_t
                         output_count);
   lam_step step = { .rows = inputs[0].rows };
   lam_fp_mode mode = lam_fp_enter();
-  forward_rows(session, &step, inputs);
-  lam_plan_finish(session->plan, &step);
+  status = forward_rows(session, &step, inputs);
+  if (!status) status = lam_plan_finish(session->plan, &step);
   lam_fp_leave(mode);
+  if (status) return session_fail(session, status, "%s", session->plan->failure->message);
   for (size_t i = 0; i < output_count; i++)
     if (outputs[i])
       memcpy(outputs[i], session->plan->outputs[i], step.rows * model->nodes[model->outputs[i]].width * sizeof(float));
@@ -157,8 +158,8 @@ lam_status lam_session_classes(lam_session *session, const lam_array *inputs, si
     return session_fail(session, LAM_INVALID_ARGUMENT, "room for %zu classes, %zu rows", count, inputs[0].rows);
   lam_step step = { .rows = count };
   lam_fp_mode mode = lam_fp_enter();
-  forward_rows(session, &step, inputs);
-  lam_session_tell_classes(session, &step, classes);
+  status = forward_rows(session, &step, inputs);
+  if (!status) lam_session_tell_classes(session, &step, classes);
   lam_fp_leave(mode);
-  return LAM_OK;
+  return status ? session_fail(session, status, "%s", session->plan->failure->message) : LAM_OK;
 }

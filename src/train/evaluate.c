@@ -124,7 +124,7 @@ static void take_class_weights(const lam_trainer *trainer, size_t rows) {
   }
 }
 
-void lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, const uint32_t *rows, const lam_step *step) {
+lam_status lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, const uint32_t *rows, const lam_step *step) {
   const lam_plan *plan = trainer->plan;
   const lam_model *model = trainer->model;
   gather_inputs(plan, data, rows, step->rows);
@@ -137,22 +137,24 @@ void lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, const u
     if (plan->options.weighted) lam_dataset_gather_weights(data, i, rows, step->rows, plan->weights[i]);
   }
   if (step->training && trainer->class_weights) take_class_weights(trainer, step->rows);
-  lam_plan_forward(plan, step);
+  return lam_plan_tell(plan, lam_plan_forward(plan, step));
 }
 
-void lam_trainer_measure(lam_trainer *trainer, const lam_dataset *data, size_t batch, lam_result *result) {
+lam_status lam_trainer_measure(lam_trainer *trainer, const lam_dataset *data, size_t batch, lam_result *result) {
   double loss = 0.0, right = 0.0;
   uint32_t rows[1024];
   if (batch > 1024) batch = 1024;
   for (size_t first = 0; first < data->rows; first += batch) {
     lam_step step = { .rows = data->rows - first < batch ? data->rows - first : batch };
     for (size_t i = 0; i < step.rows; i++) rows[i] = (uint32_t)(first + i);
-    lam_trainer_run_rows(trainer, data, rows, &step);
+    lam_status status = lam_trainer_run_rows(trainer, data, rows, &step);
+    if (status) return status;
     loss += lam_plan_loss(trainer->plan, &step) * (double)step.rows;
     right += lam_plan_right(trainer->plan, &step);
   }
   double count = (double)data->rows;
   *result = (lam_result){ loss / count, trainer->plan->has_accuracy ? right / count : (double)NAN, data->rows };
+  return LAM_OK;
 }
 
 lam_status lam_evaluate(lam_trainer *trainer, const lam_dataset *data, lam_result *result) {
@@ -162,10 +164,10 @@ lam_status lam_evaluate(lam_trainer *trainer, const lam_dataset *data, lam_resul
   if (status) return status;
   lam_fp_mode mode = lam_fp_enter();
   lam_blas_enter(trainer->object.context);
-  lam_trainer_measure(trainer, data, trainer->plan->options.max_rows, result);
+  status = lam_trainer_measure(trainer, data, trainer->plan->options.max_rows, result);
   lam_blas_leave(trainer->object.context);
   lam_fp_leave(mode);
-  return LAM_OK;
+  return status;
 }
 
 /* ---- predict ------------------------------------------------------------------------------------------------------ */
@@ -206,21 +208,22 @@ static lam_status predict(lam_model *model, const lam_dataset *data, const lam_p
   size_t width = model->nodes[model->outputs[options->output]].width;
   lam_fp_mode mode = lam_fp_enter();
   lam_blas_enter(context);
-  for (size_t first = 0; session && rows && first < data->rows; first += batch) {
+  for (size_t first = 0; session && rows && first < data->rows && !status; first += batch) {
     lam_step step = { .rows = data->rows - first < batch ? data->rows - first : batch };
     for (size_t i = 0; i < step.rows; i++) rows[i] = (uint32_t)(first + i);
     gather_inputs(session->plan, data, rows, step.rows);
-    lam_plan_forward(session->plan, &step);
-    if (classes) {
+    status = lam_plan_forward(session->plan, &step);
+    if (classes && !status) {
       lam_session_tell_classes(session, &step, classes + first);
       continue;
     }
-    lam_plan_finish(session->plan, &step);
+    if (!status) status = lam_plan_finish(session->plan, &step);
+    if (status) break;
     memcpy(outputs + first * width, session->plan->outputs[options->output], step.rows * width * sizeof *outputs);
   }
   lam_blas_leave(context);
   lam_fp_leave(mode);
-  status = session && rows ? LAM_OK : lam_error_status(context);
+  status = session && rows ? lam_plan_tell(session->plan, status) : lam_error_status(context);
   lam_release(context, rows, batch * sizeof *rows);
   lam_session_destroy(session);
   return status;

@@ -144,7 +144,8 @@ static lam_status run_step(lam_fit_state *fit, double *loss) {
                     .training = true,
                     .seed = trainer->seed,
                     .number = position->steps };
-  lam_trainer_run_rows(trainer, fit->data, fit->order + first, &step);
+  lam_status status = lam_trainer_run_rows(trainer, fit->data, fit->order + first, &step);
+  if (status) return status;
   *loss = lam_plan_loss(trainer->plan, &step);
   if (!isfinite(*loss)) {
     char text[32];
@@ -152,11 +153,11 @@ static lam_status run_step(lam_fit_state *fit, double *loss) {
                     "the loss is %s at step %llu of epoch %llu: a smaller learning rate may help", lam_format_double(text, *loss),
                     (unsigned long long)position->step + 1, (unsigned long long)position->epoch + 1);
   }
+  if ((status = lam_plan_tell(trainer->plan, lam_plan_finish(trainer->plan, &step)))) return status;
   position->loss_sum += *loss * (double)step.rows;
   position->right_sum += lam_plan_right(trainer->plan, &step);
   position->rows += step.rows;
   position->step++;
-  lam_plan_finish(trainer->plan, &step);
   lam_trainer_update(trainer, trainer->plan->gradients);
   trainer->last = trainer->plan;
   return LAM_OK;
@@ -171,12 +172,13 @@ static void order_rows(lam_fit_state *fit) {
     lam_shuffle(fit->order, count, trainer->seed, trainer->position.shuffles - 1);
 }
 
-static void end_epoch(lam_fit_state *fit, double started) {
+static lam_status end_epoch(lam_fit_state *fit, double started) {
   lam_trainer *trainer = fit->trainer;
   lam_epoch record = mean_so_far(trainer, started);
   if (fit->validation) {
     lam_result result;
-    lam_trainer_measure(trainer, fit->validation, fit->batch, &result);
+    lam_status status = lam_trainer_measure(trainer, fit->validation, fit->batch, &result);
+    if (status) return status;
     record.val_loss = result.loss;
     record.val_accuracy = result.accuracy;
     record.seconds = now() - started;
@@ -185,6 +187,7 @@ static void end_epoch(lam_fit_state *fit, double started) {
   lam_position *position = &trainer->position;
   *position = (lam_position){ .steps = position->steps, .epoch = position->epoch + 1, .shuffles = position->shuffles };
   (void)tell(fit, LAM_EPOCH_END, 0.0, &record);
+  return LAM_OK;
 }
 
 static lam_status run_epoch(lam_fit_state *fit) {
@@ -203,8 +206,7 @@ static lam_status run_epoch(lam_fit_state *fit) {
     lam_epoch mean = mean_so_far(trainer, started);
     if (tell(fit, LAM_STEP_END, loss, &mean)) return LAM_OK;
   }
-  end_epoch(fit, started);
-  return LAM_OK;
+  return end_epoch(fit, started);
 }
 
 lam_status lam_fit(lam_trainer *trainer, const lam_dataset *data, const lam_fit_options *options) {

@@ -65,10 +65,11 @@ lam_status lam_forward(lam_trainer *trainer, const lam_array *inputs, size_t inp
     lam_array_gather(&inputs[i], NULL, NULL, step.rows, scale, offset, plan->inputs[i], model->nodes[model->inputs[i]].width,
                      plan->kernels);
   }
-  lam_plan_forward(plan, &step);
+  status = lam_plan_tell(plan, lam_plan_forward(plan, &step));
   lam_blas_leave(context);
   lam_fp_leave(mode);
-  return LAM_OK;
+  if (status) trainer->loop_rows = 0;
+  return status;
 }
 
 const float *lam_forward_output(const lam_trainer *trainer, size_t output) {
@@ -96,11 +97,11 @@ lam_status lam_backward(lam_trainer *trainer, const float *const *output_gradien
   }
   lam_fp_mode mode = lam_fp_enter();
   lam_blas_enter(context);
-  lam_plan_finish(plan, &step);
+  lam_status status = lam_plan_tell(plan, lam_plan_finish(plan, &step));
   lam_blas_leave(context);
   lam_fp_leave(mode);
-  trainer->last = trainer->loop;
-  return LAM_OK;
+  trainer->last = status ? NULL : trainer->loop;
+  return status;
 }
 
 float *lam_gradient(lam_trainer *trainer, size_t index) {

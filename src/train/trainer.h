@@ -93,10 +93,10 @@ void lam_record_scaling(lam_model *model, const lam_dataset *data);
  * widths, kinds of targets, label ranges, finite numbers. */
 lam_status lam_trainer_check_data(lam_trainer *trainer, const lam_dataset *data);
 
-/* Runs the forward operations and losses on rows of a dataset. */
-void lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, const uint32_t *rows, const lam_step *step);
+/* Runs the forward operations and losses on rows of a dataset. Fails where a layer from outside does. */
+lam_status lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, const uint32_t *rows, const lam_step *step);
 
 /* Loss and accuracy over a checked dataset, in batches of up to `batch` rows. */
-void lam_trainer_measure(lam_trainer *trainer, const lam_dataset *data, size_t batch, lam_result *result);
+lam_status lam_trainer_measure(lam_trainer *trainer, const lam_dataset *data, size_t batch, lam_result *result);
 
 #endif
