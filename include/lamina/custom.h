@@ -26,8 +26,7 @@ typedef struct lam_custom_field {
 typedef struct lam_custom_weight {
   const char *name; /* "kernel"; 1 to 31 of letters, digits, '_', '-', '.' */
   lam_shape shape;
-  lam_initializer
-      initializer; /* default: glorot_uniform; with two axes fan_in is the first and fan_out the second, with one both are it */
+  lam_initializer initializer; /* default: glorot_uniform; fan_in is the first axis, fan_out the last */
   lam_regularizer regularizer;
   lam_constraint constraint;
   bool fixed; /* no optimizer changes it */
@@ -56,16 +55,15 @@ typedef struct lam_custom_pass {
   const void *options;
   const char *layer; /* its name */
   size_t rows;
-  bool training; /* false at inference and when evaluating */
-  uint64_t seed,
-      step; /* for noise, which should be a function of both (lam_random_uniform), so that the backward pass can have it again */
+  bool training;       /* false at inference and when evaluating */
+  uint64_t seed, step; /* for noise: a function of both (lam_random_uniform), so that the backward pass has it again */
   size_t input_count, weight_count;
   const lam_shape *input_shapes;
   lam_shape output_shape;
   const float *const *inputs;
   const float *const *weights; /* in the order of their declaration */
   float *output;               /* forward writes it wholly; backward finds it */
-  float *saved;                /* likewise; NULL where none was asked for, and at inference */
+  float *saved;                /* likewise; NULL where none was asked for or no backward pass follows */
   /* In the backward pass only. Gradients are sums over the rows, as the output's are those of the mean loss. */
   const float *output_gradient;
   float *const *input_gradients;    /* each to be written wholly, or NULL: nobody asks for it */
@@ -73,10 +71,10 @@ typedef struct lam_custom_pass {
   char message[LAM_CUSTOM_MESSAGE]; /* why it fails */
 } lam_custom_pass;
 
-/* A type of layer. Functions return LAM_OK or why they failed, with a message if they like; a step that fails changes no weight,
- * and the call that ran it returns this status with a sentence that names the layer. Threads: a pass is called once for the whole
- * batch, on the thread that called the library; with sessions in several threads, several at once. Nothing of Lamina but its
- * kernels and random numbers may be called from it. */
+/* A type of layer. Functions return LAM_OK or why they failed, with a message if they like; a step that fails changes no trained
+ * weight, and the call that ran it returns this status with a sentence that names the layer. Threads: a pass is called once for
+ * the whole batch, on the thread that called the library; with sessions in several threads, several at once. Nothing of Lamina
+ * but its kernels and random numbers may be called from it. */
 typedef struct lam_custom_layer {
   const char *name;    /* of the type, as files and summaries have it: "Wave"; as a layer's, and not a built-in type's */
   size_t options_size; /* of its options struct; 0: none */
