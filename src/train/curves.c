@@ -26,6 +26,10 @@ CURVE(root, sqrt(x), 0.5 / sqrt(x))
 CURVE(absolute, fabs(x), x > 0 ? 1 : x < 0 ? -1 : 0)
 CURVE(clip, fmin(fmax(x, p[0]), p[1]), x >= p[0] && x <= p[1] ? 1 : 0)
 
+CURVE(huber, fabs(x) <= p[0] ? x * x / 2 : p[0] * (fabs(x) - p[0] / 2), fmin(fmax(x, -p[0]), p[0]))
+/* cosh^2 = 1 + sinh^2, which does not cancel. */
+CURVE(log_cosh, fabs(x) < 1 ? log1p(sinh(x) * sinh(x)) / 2 : fabs(x) + log1p(exp(-2 * fabs(x))) - 0.69314718055994530942, tanh(x))
+
 /* ---- activations -------------------------------------------------------------------------------------------------- */
 
 static double logistic(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
@@ -101,6 +105,8 @@ const lam_curve lam_curves[LAM_CURVES] = {
   [LAM_CURVE_SQRT] = ENTRY("sqrt", root, 1, NULL, NULL),
   [LAM_CURVE_ABSOLUTE] = ENTRY("absolute", absolute, 0, NULL, at_zero),
   [LAM_CURVE_CLIP] = ENTRY("clip", clip, 0, NULL, at_limits),
+  [LAM_CURVE_HUBER] = ENTRY("huber", huber, 4, NULL, NULL),
+  [LAM_CURVE_LOG_COSH] = ENTRY("log_cosh", log_cosh, 12, NULL, NULL),
 };
 
 /* The roundings are twice the ULPs of lamina/kernels.h. */

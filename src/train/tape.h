@@ -22,13 +22,16 @@ typedef struct lam_curve {
   size_t (*kinks)(double at[2], const double *p); /* where the slope jumps; NULL: nowhere */
 } lam_curve;
 
-/* Elementary curves, of which layers and losses are made: X(NAME, name). clip is to [p0, p1]. */
+/* Elementary curves, of which layers and losses are made: X(NAME, name). clip is to [p0, p1]; huber has
+ * the delta p0. */
 #define LAM_CURVE_LIST(X)                                                                                                        \
   X(EXP, exp)                                                                                                                    \
   X(LOG, log)                                                                                                                    \
   X(SQRT, sqrt)                                                                                                                  \
   X(ABSOLUTE, absolute)                                                                                                          \
-  X(CLIP, clip)
+  X(CLIP, clip)                                                                                                                  \
+  X(HUBER, huber)                                                                                                                \
+  X(LOG_COSH, log_cosh)
 
 typedef enum lam_curve_name {
 #define LAM_X(NAME, name) LAM_CURVE_##NAME,

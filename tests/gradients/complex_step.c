@@ -76,6 +76,8 @@ static number elementary(lam_curve_name name, const double *p, number z) {
   case LAM_CURVE_SQRT: return csqrt(z);
   case LAM_CURVE_ABSOLUTE: return creal(z) < 0 ? -z : z;
   case LAM_CURVE_CLIP: return creal(z) < p[0] ? p[0] : creal(z) > p[1] ? p[1] : z;
+  case LAM_CURVE_HUBER: return fabs(creal(z)) <= p[0] ? z * z / 2 : p[0] * ((creal(z) < 0 ? -z : z) - p[0] / 2);
+  case LAM_CURVE_LOG_COSH: return clog(ccosh(z));
   default: fail_msg("no complex curve %d", (int)name); return 0;
   }
 }

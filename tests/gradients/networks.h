@@ -11,9 +11,19 @@
 #include "train/trainer.h"
 #include <lamina.h>
 
-enum { ROWS = 13, IN = 5, WIDTH = 6, OUT = 3 };
+/* Of all networks that are made from now on. The small ones have less than a vector of everything, the large ones more than two
+ * and a rest. The width is a multiple of 6. */
+typedef struct network_sizes {
+  size_t rows, in, width, out;
+} network_sizes;
+extern network_sizes sizes;
+enum { MOST_ROWS = 64, MOST_WIDTH = 64 };
+#define SMALL                                                                                                                    \
+  { 13, 5, 6, 3 }
+#define LARGE                                                                                                                    \
+  { 37, 35, 42, 39 }
 
-/* A layer, behind a dense one of WIDTH units. */
+/* A layer, behind a dense one of sizes.width units. */
 typedef struct middle {
   const char *name;
   lam_node (*append)(lam_node x, const struct middle *how);
