@@ -6,6 +6,7 @@
 #define LAMINA_TRAIN_H
 
 #include <lamina/loss.h>
+#include <lamina/metric.h>
 #include <lamina/model.h>
 #include <lamina/optimizer.h>
 
@@ -35,6 +36,24 @@ LAM_API void lam_trainer_destroy(lam_trainer *trainer);
 /* The options as they act, defaults filled in (so a learning_rate of 0 reads LAM_ZERO), and the model. Since 0.1. */
 LAM_API lam_status lam_trainer_get_options(const lam_trainer *trainer, lam_trainer_options *options);
 LAM_API lam_model *lam_trainer_model(const lam_trainer *trainer);
+
+/* ---- metrics ----------------------------------------------------------------------------------------------------- */
+
+/* Adds a metric of options->output (lamina/metric.h): fit computes it over each epoch's batches as they are trained, and over the
+ * validation data; evaluate over its rows. It sees what the model gives, probabilities also where a softmax or sigmoid is
+ * computed together with its loss. Its value and standard error can be read after evaluate; after fit they are those of the last
+ * epoch's validation, or without one of its training. It belongs to the trainer: lam_metric_destroy leaves it alone. Metrics are
+ * neither saved nor restored; those of an epoch resumed from a file are of its later part. Where the model was not built yet,
+ * whether the metric fits its output is found by fit. Errors: those of lam_metric_create; LAM_INVALID_ARGUMENT for an output that
+ * the model has not. Since 0.1. */
+LAM_API lam_metric *lam_trainer_add_metric(lam_trainer *trainer, const lam_metric_options *options);
+
+/* How many there are, and one of them, in the order they were added; NULL beyond the last. Since 0.1. */
+LAM_API size_t lam_trainer_metric_count(const lam_trainer *trainer);
+LAM_API lam_metric *lam_trainer_metric(const lam_trainer *trainer, size_t index);
+
+/* A metric's value in an epoch of the last fit, or in its validation; NaN where there is none. Since 0.1. */
+LAM_API double lam_trainer_metric_history(const lam_trainer *trainer, size_t metric, size_t epoch, bool validation);
 
 /* Changes the learning rate from the next step on. Since 0.1. */
 LAM_API lam_status lam_trainer_set_learning_rate(lam_trainer *trainer, float learning_rate);
@@ -75,6 +94,9 @@ typedef struct lam_progress {
   size_t step, steps;   /* of this epoch; step: how many are done */
   double step_loss;     /* of the step that ended, before its update */
   lam_epoch mean;       /* so far, or at LAM_EPOCH_END the epoch's record */
+  /* The trainer's metrics in the order they were added, likewise; in validation NaN before LAM_EPOCH_END. */
+  size_t metric_count;
+  const double *metrics, *val_metrics;
 } lam_progress;
 
 /* Called in the thread of fit. Not 0 stops: fit then returns LAM_OK with what is done, and lam_trainer_stopped is true. */

@@ -39,6 +39,11 @@ static bool loss_takes_activation(const lam_plan *plan, size_t node) {
   return last != LAM_LINEAR && last == options->loss->logits;
 }
 
+lam_activation lam_plan_left_out(const lam_plan *plan, size_t output) {
+  size_t node = plan->model->outputs[output];
+  return loss_takes_activation(plan, node) ? lam_layer_activation(plan->model->nodes[node].layer) : LAM_LINEAR;
+}
+
 /* Such an activation is left to the loss; at inference, the last one comes when all else is done. */
 static void take_final_activations(lam_lowering *lowering) {
   const lam_model *model = lowering->model;

@@ -123,6 +123,8 @@ struct lam_plan {
 
 lam_plan *lam_plan_create(lam_model *model, const lam_plan_options *options);
 void lam_plan_destroy(lam_plan *plan); /* NULL is allowed */
+/* The activation that an output lacks in this plan, because it is computed with the loss; LAM_LINEAR: none. */
+lam_activation lam_plan_left_out(const lam_plan *plan, size_t output);
 
 /* Runs the operations [first, end): one at a time, for profiles. An operation that fails is the last one that runs, and the
  * plan's `failure` tells which. */

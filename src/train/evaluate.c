@@ -144,11 +144,13 @@ lam_status lam_trainer_measure(lam_trainer *trainer, const lam_dataset *data, si
   double loss = 0.0, right = 0.0;
   uint32_t rows[1024];
   if (batch > 1024) batch = 1024;
+  lam_trainer_begin_metrics(trainer);
   for (size_t first = 0; first < data->rows; first += batch) {
     lam_step step = { .rows = data->rows - first < batch ? data->rows - first : batch };
     for (size_t i = 0; i < step.rows; i++) rows[i] = (uint32_t)(first + i);
     lam_status status = lam_trainer_run_rows(trainer, data, rows, &step);
     if (status) return status;
+    lam_trainer_add_to_metrics(trainer, &step);
     loss += lam_plan_loss(trainer->plan, &step) * (double)step.rows;
     right += lam_plan_right(trainer->plan, &step);
   }
@@ -161,6 +163,7 @@ lam_status lam_evaluate(lam_trainer *trainer, const lam_dataset *data, lam_resul
   if (!trainer || !data || !result) return LAM_NO_HANDLE;
   lam_status status = lam_trainer_check_data(trainer, data);
   if (!status) status = lam_trainer_plan(trainer, LAM_STANDARD_BATCH);
+  if (!status) status = lam_trainer_prepare_metrics(trainer, trainer->history_count);
   if (status) return status;
   lam_fp_mode mode = lam_fp_enter();
   lam_blas_enter(trainer->object.context);

@@ -94,6 +94,7 @@ static lam_status begin_fit(lam_fit_state *fit) {
     return lam_fail(context, LAM_INVALID_ARGUMENT,
                     "the fit to go on with was at step %llu of its epoch, these data have %zu steps",
                     (unsigned long long)trainer->position.step, fit->steps);
+  if ((status = lam_trainer_prepare_metrics(trainer, fit->epochs))) return status;
   if (!options->resume) {
     trainer->position = (lam_position){ .steps = trainer->position.steps, .shuffles = trainer->position.shuffles };
     trainer->history_count = 0;
@@ -124,6 +125,7 @@ static bool tell(lam_fit_state *fit, lam_event event, double step_loss, const la
     progress.epoch--;
     progress.step = fit->steps;
   }
+  lam_trainer_tell_metrics(trainer, &progress);
   trainer->stopped = fit->options->callback(fit->options->user, &progress) != 0;
   return trainer->stopped;
 }
@@ -153,6 +155,7 @@ static lam_status run_step(lam_fit_state *fit, double *loss) {
                     "the loss is %s at step %llu of epoch %llu: a smaller learning rate may help", lam_format_double(text, *loss),
                     (unsigned long long)position->step + 1, (unsigned long long)position->epoch + 1);
   }
+  lam_trainer_add_to_metrics(trainer, &step);
   if ((status = lam_plan_tell(trainer->plan, lam_plan_finish(trainer->plan, &step)))) return status;
   position->loss_sum += *loss * (double)step.rows;
   position->right_sum += lam_plan_right(trainer->plan, &step);
@@ -175,10 +178,12 @@ static void order_rows(lam_fit_state *fit) {
 static lam_status end_epoch(lam_fit_state *fit, double started) {
   lam_trainer *trainer = fit->trainer;
   lam_epoch record = mean_so_far(trainer, started);
+  lam_trainer_note_metrics(trainer, trainer->history_count, false);
   if (fit->validation) {
     lam_result result;
     lam_status status = lam_trainer_measure(trainer, fit->validation, fit->batch, &result);
     if (status) return status;
+    lam_trainer_note_metrics(trainer, trainer->history_count, true);
     record.val_loss = result.loss;
     record.val_accuracy = result.accuracy;
     record.seconds = now() - started;
@@ -195,6 +200,7 @@ static lam_status run_epoch(lam_fit_state *fit) {
   double started = now(), loss = 0.0;
   if (trainer->position.step == 0) {
     trainer->position.shuffles++;
+    lam_trainer_begin_metrics(trainer);
     lam_epoch mean = mean_so_far(trainer, started);
     if (tell(fit, LAM_EPOCH_BEGIN, 0.0, &mean)) return trainer->position.shuffles--, LAM_OK;
   }

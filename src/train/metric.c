@@ -68,7 +68,9 @@ lam_metric *lam_metric_create(lam_context *context, const lam_metric_options *op
   return NULL;
 }
 
-void lam_metric_destroy(lam_metric *metric) { lam_object_destroy(metric); }
+void lam_metric_destroy(lam_metric *metric) {
+  if (metric && !metric->owned) lam_object_destroy(metric);
+}
 
 const char *lam_metric_name(const lam_metric *metric) { return metric ? metric->name : ""; }
 

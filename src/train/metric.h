@@ -74,6 +74,7 @@ struct lam_metric {
   double *sums, *scratch;
   size_t sum_count, scratch_count;
   uint64_t rows;
+  bool owned; /* by a trainer */
   bool signs; /* of the batch at hand: targets of a hinge are 0 and 1 and become -1 and 1 */
 };
 

@@ -16,6 +16,7 @@ static void trainer_release(lam_object *object) {
     if (trainer->states[i]) lam_release(context, trainer->states[i], trainer->model->trained_count * sizeof(float));
   lam_release(context, trainer->frozen, trainer->model->node_count * sizeof *trainer->frozen);
   lam_release(context, trainer->pieces, trainer->piece_capacity * sizeof *trainer->pieces);
+  lam_trainer_release_metrics(trainer);
   lam_release(context, trainer->history, trainer->history_capacity * sizeof *trainer->history);
 }
 

@@ -8,6 +8,7 @@
 #include "base/pool.h"
 #include "data/dataset.h"
 #include "graph/plan.h"
+#include "train/metric.h"
 
 enum { LAM_MOST_STATES = 2 };
 
@@ -45,6 +46,13 @@ typedef struct lam_piece {
   size_t from, to;
 } lam_piece;
 
+/* A metric of a trainer, with its values at the ends of epochs: in training, in validation. */
+typedef struct lam_metric_entry {
+  lam_metric *metric;
+  double (*history)[2];
+  size_t history_capacity;
+} lam_metric_entry;
+
 struct lam_trainer {
   lam_object object;
   lam_model *model;
@@ -59,6 +67,12 @@ struct lam_trainer {
   uint64_t seed; /* of the shuffles: the context's, or that of the checkpoint it comes from */
   lam_epoch *history;
   size_t history_count, history_capacity;
+  lam_metric_entry *metrics;
+  size_t metric_count, metric_capacity;
+  double *metric_values; /* what a callback is told: of all metrics in training, then in validation */
+  size_t metric_value_count;
+  float *metric_scratch; /* outputs with the activation that the plan leaves to the loss */
+  size_t metric_scratch_count;
   bool stopped;
   bool weighted;              /* data with weights were met: plans have room for them */
   const float *class_weights; /* while fit runs with them */
@@ -95,6 +109,17 @@ lam_status lam_trainer_check_data(lam_trainer *trainer, const lam_dataset *data)
 
 /* Runs the forward operations and losses on rows of a dataset. Fails where a layer from outside does. */
 lam_status lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, const uint32_t *rows, const lam_step *step);
+
+/* Metrics (trainer_metrics.c). Prepare makes room for batches of the plan and for `epochs` of history, and checks that the metrics
+ * fit the outputs and targets; nothing is computed where there are none. Begin sets them to zero; add takes the rows whose forward
+ * pass has just run; note writes their values into the history. */
+lam_status lam_trainer_prepare_metrics(lam_trainer *trainer, size_t epochs);
+void lam_trainer_begin_metrics(lam_trainer *trainer);
+void lam_trainer_add_to_metrics(lam_trainer *trainer, const lam_step *step);
+void lam_trainer_note_metrics(lam_trainer *trainer, size_t epoch, bool validation);
+void lam_trainer_release_metrics(lam_trainer *trainer);
+/* Fills what a callback is told: the values so far, or those of an epoch that has ended. */
+void lam_trainer_tell_metrics(lam_trainer *trainer, lam_progress *progress);
 
 /* Loss and accuracy over a checked dataset, in batches of up to `batch` rows. */
 lam_status lam_trainer_measure(lam_trainer *trainer, const lam_dataset *data, size_t batch, lam_result *result);
