@@ -103,51 +103,60 @@ static int at_step(void *user, const lam_progress *progress) {
   return 0;
 }
 
-/* Which of Keras's metrics the library's accuracy is. Others are not compared, and recorded as skipped. */
-static bool is_accuracy(const char *metric) {
-  static const char *const names[] = { "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy" };
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (!strcmp(names[i], metric)) return true;
-  return false;
+static outcome add_metrics(trace *t, item names) {
+  for (size_t i = 0; i < item_length(names); i++) {
+    lam_metric_options options = { 0 };
+    bool known = !lam_metric_find(run_context(t->r), item_text(item_element(names, i)), &options.type);
+    if (!known || !lam_trainer_add_metric(t->network.trainer, &options)) return refused(t->r, "a metric");
+  }
+  return PASSED;
+}
+
+/* The place of the trainer's metric with this name. */
+static size_t find_metric(const trace *t, const char *name) {
+  size_t i = 0;
+  while (i < lam_trainer_metric_count(t->network.trainer) &&
+         strcmp(lam_metric_name(lam_trainer_metric(t->network.trainer, i)), name))
+    i++;
+  return i;
 }
 
 /* A share of rows is a fraction of small integers: float32's rounding of it is all that may differ. */
-static void compare_accuracy(trace *t, const char *what, const float *got, item expected) {
+static void compare_metric(trace *t, const char *what, const char *name, const float *got, item expected) {
   tensor want;
+  if (!strstr(name, "accuracy")) return compare_part(t, what, got, expected, "fit_history_loss");
   if (!tensor_read(&want, expected)) return part(t, what, FAILED, "the file has no figures");
   part(t, what, compare(t->r, what, got, want.data, want.count, 0, 1e-7), run_reason(t->r));
 }
 
 static void compare_history(trace *t) {
   size_t count = 0;
+  char what[128];
   const lam_epoch *epochs = lam_trainer_history(t->network.trainer, &count);
   if (!epochs || count != t->network.epochs) return part(t, "fit_history", FAILED, "another number of epochs");
-  float *loss = take(count, sizeof *loss), *accuracy = take(count, sizeof *accuracy);
-  for (size_t i = 0; i < count; i++) {
-    loss[i] = (float)epochs[i].loss;
-    accuracy[i] = (float)epochs[i].accuracy;
-  }
+  float *values = take(count, sizeof *values);
   for (members m = members_of(item_field(t->expected, "fit_history")); members_next(&m);) {
-    if (!strcmp(m.name, "loss"))
-      compare_part(t, "fit_history loss", loss, m.value, "fit_history_loss");
-    else if (is_accuracy(m.name))
-      compare_accuracy(t, "fit_history accuracy", accuracy, m.value);
-    else
-      record(t->r, "trace metric", t->name, skip(t->r, "metric %s: not in the library", m.name));
+    size_t metric = find_metric(t, m.name);
+    bool loss = !strcmp(m.name, "loss");
+    for (size_t i = 0; i < count; i++)
+      values[i] = (float)(loss ? epochs[i].loss : lam_trainer_metric_history(t->network.trainer, metric, i, false));
+    snprintf(what, sizeof what, "fit_history %s", m.name);
+    compare_metric(t, what, m.name, values, m.value);
+    if (loss) compare_part(t, "fit_history loss (float64)", values, item_field(t->reference, "epoch_loss"), "fit_history_loss");
   }
-  compare_part(t, "fit_history loss (float64)", loss, item_field(t->reference, "epoch_loss"), "fit_history_loss");
 }
 
 static void compare_evaluate(trace *t) {
   lam_result result;
+  char what[128];
   const lam_dataset *data = t->network.unweighted ? t->network.unweighted : t->network.data;
   if (lam_evaluate(t->network.trainer, data, &result)) return part(t, "evaluate", FAILED, lam_error_message(run_context(t->r)));
-  float loss = (float)result.loss, accuracy = (float)result.accuracy;
   for (members m = members_of(item_field(t->expected, "evaluate_after_fit")); members_next(&m);) {
-    if (!strcmp(m.name, "loss"))
-      compare_part(t, "evaluate loss", &loss, m.value, "fit_history_loss");
-    else if (is_accuracy(m.name))
-      compare_accuracy(t, "evaluate accuracy", &accuracy, m.value);
+    lam_metric_result metric = { .value = result.loss };
+    if (strcmp(m.name, "loss")) (void)lam_metric_read(lam_trainer_metric(t->network.trainer, find_metric(t, m.name)), &metric);
+    float value = (float)metric.value;
+    snprintf(what, sizeof what, "evaluate %s", m.name);
+    compare_metric(t, what, m.name, &value, m.value);
   }
 }
 
@@ -172,6 +181,7 @@ static outcome run_trace(run *r, const char *name, item root) {
   t.steps = item_length(item_field(t.expected, "step_loss"));
   t.step_loss = take(t.steps, sizeof *t.step_loss);
   outcome result = network_build(r, root, &t.network);
+  if (!result) result = add_metrics(&t, item_field(root, "metrics"));
   if (result) return network_release(&t.network), result;
   lam_fit_options options = {
     .epochs = t.network.epochs, .batch_size = t.network.batch_size, .no_shuffle = true, .callback = at_step, .user = &t
