@@ -206,6 +206,7 @@ typedef struct lam_metric_options {
   bool multi_label;           /* auc: of each column, then their mean, by label_weights where given; else of all elements */
   const float *label_weights; /* auc: one for each column */
   size_t label_weight_count;
+  bool weighted;      /* in a trainer: rows count by the weights of the data and of fit's classes (Keras's weighted_metrics) */
   bool probabilities; /* in a trainer with from_logits: the metric sees probabilities, as LAM_PROBABILITIES gives them */
   lam_user_metric user;
   uint64_t reserved[16];

@@ -76,6 +76,7 @@ static lam_metric_batch batch_of(const lam_trainer *trainer, const lam_metric_op
   const lam_model_node *node = output_node(trainer, options->output);
   lam_metric_batch batch = { .predictions = plan->outputs[options->output], .width = output_columns(node) };
   batch.rows = rows * (node->width / batch.width);
+  if (options->weighted && plan->options.weighted) batch.weights = plan->weights[options->output];
   if (plan->options.loss->sparse)
     batch.labels = (const int32_t *)(const void *)plan->targets[options->output];
   else
@@ -108,6 +109,9 @@ lam_status lam_trainer_prepare_metrics(lam_trainer *trainer, size_t epochs) {
     lam_metric_entry *entry = &trainer->metrics[i];
     const lam_metric_options *options = &entry->metric->options;
     lam_metric_batch batch = batch_of(trainer, options, 0);
+    if (options->weighted && batch.width != output_node(trainer, options->output)->width)
+      return lam_fail(context, LAM_UNSUPPORTED, "%s: the rows of an output of several axes have no weights of their own",
+                      entry->metric->name);
     status = lam_metric_check(entry->metric, &batch);
     if (!status) status = lam_metric_prepare(entry->metric, batch.width);
     if (!status) status = grow_history(trainer, entry, epochs);

@@ -104,6 +104,34 @@ static void probabilities_stand_for_logits_where_asked(void **state) {
   lam_context_destroy(context);
 }
 
+static void a_weighted_metric_counts_rows_by_the_datas_weights(void **state) {
+  (void)state;
+  lam_context *context = native();
+  lam_model *model = model_of(context);
+  lam_dataset *data = data_of(context);
+  float weights[ROWS];
+  static float outputs[ROWS * CLASSES];
+  lam_random_uniform(weights, ROWS, 8, 0, 0);
+  assert_int_equal(lam_dataset_set_weights(data, weights, ROWS), LAM_OK);
+  lam_trainer *trainer = lam_trainer_create(model, &sparse);
+  for (int weighted = 0; weighted < 2; weighted++)
+    assert_non_null(lam_trainer_add_metric(trainer, &(lam_metric_options){ .type = LAM_METRIC_AUC, .weighted = weighted }));
+  lam_result result;
+  assert_int_equal(lam_evaluate(trainer, data, &result), LAM_OK);
+  assert_int_equal(lam_predict(model, data, NULL, outputs, ROWS * CLASSES), LAM_OK);
+  for (int weighted = 0; weighted < 2; weighted++) {
+    lam_metric_batch batch = { .predictions = outputs, .labels = labels, .rows = ROWS, .width = CLASSES };
+    if (weighted) batch.weights = weights;
+    lam_metric *alone = lam_metric_create(context, &(lam_metric_options){ .type = LAM_METRIC_AUC });
+    lam_metric_result expected, got;
+    assert_int_equal(lam_metric_update(alone, &batch), LAM_OK);
+    assert_int_equal(lam_metric_read(alone, &expected), LAM_OK);
+    assert_int_equal(lam_metric_read(lam_trainer_metric(trainer, weighted), &got), LAM_OK);
+    assert_memory_equal(&got, &expected, sizeof got);
+  }
+  lam_context_destroy(context);
+}
+
 /* ---- fit ------------------------------------------------------------------------------------------------------------- */
 
 typedef struct seen {
@@ -294,6 +322,7 @@ static void memory_that_is_refused_anywhere_is_reported_and_given_back(void **st
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(evaluate_gives_a_metric_the_models_outputs),
+    cmocka_unit_test(a_weighted_metric_counts_rows_by_the_datas_weights),
     cmocka_unit_test(probabilities_stand_for_logits_where_asked),
     cmocka_unit_test(fit_tells_and_keeps_each_epochs_values),
     cmocka_unit_test(a_stopped_epoch_goes_on_with_the_rows_it_had),
