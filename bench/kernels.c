@@ -132,7 +132,7 @@ CALL(rmsprop_epsilon_outside, 5, w->w, w->v, w->g, 0.001f, 0.9f, 1e-7f, w->count
 CALL(adam, 7, w->w, w->m, w->v, w->g, 0.001f, 0.9f, 0.999f, 1e-7f, 10, w->count)
 /* Products have a command of their own; here 16 long sums, so that the table is complete. */
 enum { GEMM_K = 16 };
-CALL(gemm, 1, 0, 0, w->rows, w->columns, GEMM_K, 1.0f, w->x, GEMM_K, w->t, N, 0.0f, w->y, N)
+CALL(gemm, 1, 0, 0, w->rows, w->columns, GEMM_K, 1.0f, w->x, GEMM_K, w->t, N, 0.0f, w->y, N, NULL, NULL)
 
 typedef struct kernel {
   const char *name;

@@ -399,7 +399,9 @@ static void plain_adam(float *w, float *m, float *v, const float *g, float rate,
 }
 
 static void plain_gemm(int transa, int transb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
-                       const float *b, size_t ldb, float beta, float *c, size_t ldc) {
+                       const float *b, size_t ldb, float beta, float *c, size_t ldc, const lam_epilogue *epilogue,
+                       float *scratch) {
+  (void)epilogue, (void)scratch;
   for (size_t i = 0; i < m; i++) {
     for (size_t j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
     for (size_t l = 0; l < k; l++) {

@@ -27,13 +27,14 @@ void matrices_release(matrices *x) {
   *x = (matrices){ 0 };
 }
 
-void matrices_multiply(matrices *x, const lam_context *context) {
+void matrices_multiply(matrices *x, lam_context *context) {
   const product *p = &x->p;
   size_t set = x->next;
   x->next = set + 1 < x->sets ? set + 1 : 0;
   lam_gemm_run(context->gemm, context->kernels, p->transa ? LAM_TRANSPOSE : LAM_NO_TRANSPOSE,
                p->transb ? LAM_TRANSPOSE : LAM_NO_TRANSPOSE, p->m, p->n, p->k, p->alpha, x->a + set * x->size_a, p->lda,
-               x->b + set * x->size_b, p->ldb, p->beta, x->c + set * x->size_c, p->ldc);
+               x->b + set * x->size_b, p->ldb, p->beta, x->c + set * x->size_c, p->ldc, NULL,
+               lam_gemm_scratch(context, p->m, p->n, p->k));
 }
 
 double product_flops(const product *p) { return 2.0 * (double)p->m * (double)p->n * (double)p->k; }
@@ -90,7 +91,7 @@ static bool has_exact_sums(const product *p) {
 }
 
 /* C before is NaN where beta is 0: it must not be read. */
-static double try(matrices *x, const lam_context *context, float *before, bool integers, double bound) {
+static double try(matrices *x, lam_context *context, float *before, bool integers, double bound) {
   fill(x->a, x->size_a, x->sets, 0, integers);
   fill(x->b, x->size_b, x->sets, 1, integers);
   fill(x->c, x->size_c, x->sets, 2, integers);
@@ -101,7 +102,7 @@ static double try(matrices *x, const lam_context *context, float *before, bool i
   return worst_error(x, before, bound);
 }
 
-findings matrices_check(matrices *x, const lam_context *context) {
+findings matrices_check(matrices *x, lam_context *context) {
   const double terms = (double)(x->p.k + 2) * 0x1p-24;
   findings found = { "unchecked", (double)INFINITY };
   float *before = malloc(x->size_c * sizeof *before);

@@ -44,7 +44,7 @@ typedef struct matrices {
 bool matrices_make(matrices *x, const product *p, size_t sets);
 void matrices_release(matrices *x);
 /* One product with the next set. */
-void matrices_multiply(matrices *x, const lam_context *context);
+void matrices_multiply(matrices *x, lam_context *context);
 /* Bytes that have to be read or written at the least. */
 double product_bytes(const product *p);
 double product_flops(const product *p);
@@ -57,6 +57,6 @@ typedef struct findings {
 /* Whether a product of small integers, into a C of NaNs where beta is 0, is exact, and the largest error on random numbers over
  * its bound, gamma_(k+2) (|alpha| |A||B| + |beta| |C|) (Higham, "Accuracy and stability of numerical algorithms", 2nd ed.,
  * section 3.5). Looked at are at most 4,096 elements of C, corners included. The matrices hold random numbers afterwards. */
-findings matrices_check(matrices *x, const lam_context *context);
+findings matrices_check(matrices *x, lam_context *context);
 
 #endif

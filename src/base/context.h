@@ -26,6 +26,7 @@ struct lam_context {
   const struct lam_kernel_table *kernels;
   struct lam_gemm *gemms; /* the backends there are (src/blas); the context's own is `gemm` */
   const struct lam_gemm *gemm;
+  float *gemm_scratch; /* of products made on the context's own thread; NULL until a large one was */
   struct lam_pool *pool; /* NULL with one thread */
   uint64_t seed;
   uint64_t models; /* how many have been made: each has a number of its own */

@@ -60,20 +60,39 @@ static void run_vector(const lam_gemm *gemm, lam_transpose trans, size_t rows, s
 
 void lam_gemm_run(const lam_gemm *gemm, const lam_kernel_table *kernels, lam_transpose transa, lam_transpose transb, size_t m,
                   size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
-                  size_t ldc) {
+                  size_t ldc, const lam_epilogue *epilogue, float *scratch) {
   const bool at = transa == LAM_TRANSPOSE, bt = transb == LAM_TRANSPOSE;
+  const bool nothing = alpha == 0 || k == 0;
   if (m == 0 || n == 0) return;
-  if (alpha == 0 || k == 0) {
-    kernels->gemm(at, bt, m, n, 0, 1, a, lda, b, ldb, beta, c, ldc);
-  } else if (!gemm->sgemm) {
-    kernels->gemm(at, bt, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-  } else if (gemm->sgemv && m == 1) { /* c = op(a) op(b), so c^T = op(b)^T op(a)^T */
+  if (!gemm->sgemm || nothing) {
+    kernels->gemm(at, bt, m, n, nothing ? 0 : k, nothing ? 1 : alpha, a, lda, b, ldb, beta, c, ldc, epilogue, scratch);
+    return;
+  }
+  if (gemm->sgemv && m == 1) { /* c = op(a) op(b), so c^T = op(b)^T op(a)^T */
     run_vector(gemm, bt ? LAM_NO_TRANSPOSE : LAM_TRANSPOSE, bt ? n : k, bt ? k : n, alpha, b, ldb, a, at ? lda : 1, beta, c, 1);
   } else if (gemm->sgemv && n == 1) {
     run_vector(gemm, transa, at ? k : m, at ? m : k, alpha, a, lda, b, bt ? 1 : ldb, beta, c, ldc);
   } else {
     run_matrix(gemm, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   }
+  if (!epilogue) return;
+  if (epilogue->bias) {
+    (epilogue->relu ? kernels->bias_relu : kernels->bias)(c, ldc, c, ldc, epilogue->bias, m, n);
+  } else if (epilogue->relu) {
+    kernels->relu(c, ldc, c, ldc, m, n);
+  }
+}
+
+bool lam_gemm_wants_scratch(const lam_gemm *gemm, size_t m, size_t n, size_t k) {
+  enum { SMALLEST = 48 };
+  return !gemm->sgemm && m >= SMALLEST && n >= SMALLEST && k >= SMALLEST;
+}
+
+float *lam_gemm_scratch(lam_context *context, size_t m, size_t n, size_t k) {
+  if (context->gemm_scratch || !lam_gemm_wants_scratch(context->gemm, m, n, k)) return context->gemm_scratch;
+  const lam_allocator *allocator = &context->allocator;
+  context->gemm_scratch = allocator->allocate(allocator->user, LAM_GEMM_SCRATCH * sizeof(float), 64);
+  return context->gemm_scratch;
 }
 
 lam_status lam_check_matrix(lam_context *context, const char *function, const char *name, const float *matrix, size_t ld,
@@ -108,7 +127,8 @@ lam_status lam_sgemm(lam_context *context, lam_transpose transa, lam_transpose t
   if (status == LAM_OK) status = lam_check_matrix(context, "lam_sgemm", "c", c, ldc, m, n);
   if (status != LAM_OK) return status;
   lam_fp_mode mode = lam_fp_enter();
-  lam_gemm_run(context->gemm, context->kernels, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  lam_gemm_run(context->gemm, context->kernels, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL,
+               lam_gemm_scratch(context, m, n, k));
   lam_fp_leave(mode);
   return LAM_OK;
 }

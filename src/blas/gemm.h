@@ -68,10 +68,17 @@ void lam_gemm_describe(lam_gemm *gemm);
 /* The backend of this name, or NULL. */
 const lam_gemm *lam_gemm_find(const lam_context *context, const char *name);
 
-/* lam_sgemm without its checks. A foreign backend is called only with m, n, k > 0 and alpha != 0. */
+/* lam_sgemm without its checks. A foreign backend is called only with m, n, k > 0 and alpha != 0. `epilogue` acts on the result
+ * (beta must be 0 then), `scratch` is LAM_GEMM_SCRATCH floats for the native product; both may be NULL. */
 void lam_gemm_run(const lam_gemm *gemm, const lam_kernel_table *kernels, lam_transpose transa, lam_transpose transb, size_t m,
                   size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
-                  size_t ldc);
+                  size_t ldc, const lam_epilogue *epilogue, float *scratch);
+
+/* The context's scratch for a product of this size, made when first needed; NULL where it would not help or memory is short,
+ * which costs speed and nothing else. For the thread that uses the context. */
+float *lam_gemm_scratch(lam_context *context, size_t m, size_t n, size_t k);
+/* True where a native product of this size, in any of the three passes, is faster with scratch. */
+bool lam_gemm_wants_scratch(const lam_gemm *gemm, size_t m, size_t n, size_t k);
 
 /* An activation with its parameters, whose meaning is its kernels' (activation.c). */
 enum { LAM_MOST_PARAMETERS = 3 };

@@ -48,6 +48,8 @@ void lam_gemm_remove(lam_context *context, lam_gemm *gemm) {
 }
 
 void lam_gemm_release(lam_context *context) {
+  lam_release(context, context->gemm_scratch, LAM_GEMM_SCRATCH * sizeof(float));
+  context->gemm_scratch = NULL;
   context->gemm = NULL;
   while (context->gemms) {
     lam_gemm *gemm = context->gemms;

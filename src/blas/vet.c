@@ -70,7 +70,7 @@ static void lay_out(desk *d, const problem *p, const float *pool) {
 
 static void multiply(const desk *d, const problem *p, const lam_gemm *gemm, float *c) {
   lam_gemm_run(gemm, d->context->kernels, transposition(p->at), transposition(p->bt), p->m, p->n, p->k, p->alpha, d->a, d->lda,
-               d->b, d->ldb, p->beta, c + MARGIN, d->ldc);
+               d->b, d->ldb, p->beta, c + MARGIN, d->ldc, NULL, NULL);
 }
 
 /* Refuses the backend with "its product 3x5x8:NT (lda 8, ldb 8, ldc 5, alpha 1, beta 0) ..." and the rest of the sentence. */

@@ -34,7 +34,7 @@ static double time_product(const lam_context *context) {
   double end;
   do {
     lam_gemm_run(context->gemm, context->kernels, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, ROWS, OUTPUTS, INPUTS, 1, x, INPUTS, w,
-                 OUTPUTS, 0, y, OUTPUTS);
+                 OUTPUTS, 0, y, OUTPUTS, NULL, NULL);
     ++calls;
     end = seconds();
   } while (end - begin < 0.004);

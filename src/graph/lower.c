@@ -53,6 +53,15 @@ void lam_bind_memory(lam_lowering *lowering, size_t index, float *data, size_t l
   if (!lowering->status) lowering->plan->operations[last_operation(lowering)].operand[index] = (lam_operand){ data, ld };
 }
 
+void lam_bind_scratch(lam_lowering *lowering, size_t index) {
+  if (lowering->status) return;
+  const lam_plan *plan = lowering->plan;
+  const lam_operation *operation = &plan->operations[last_operation(lowering)];
+  size_t rows = plan->options.max_rows * operation->repeat, pieces = plan->context->pool ? operation->units : 1;
+  if (lam_gemm_wants_scratch(plan->gemm, rows, operation->columns, operation->inner))
+    lam_bind(lowering, index, lam_new_buffer(lowering, pieces * LAM_GEMM_SCRATCH, true), 0);
+}
+
 /* At most four blocks, each at least 64 columns wide and a multiple of 16: enough for a few workers, and wide enough for a gemm.
  */
 void lam_by_columns(lam_lowering *lowering) {

@@ -156,6 +156,9 @@ void lam_bind(lam_lowering *lowering, size_t index, lam_buffer buffer, size_t ld
 void lam_bind_memory(lam_lowering *lowering, size_t index, float *data, size_t ld);
 /* Writes to *place where the buffer lies, once that is known; the last emitted operation uses it. */
 void lam_bind_place(lam_lowering *lowering, float **place, lam_buffer buffer);
+/* Binds it to what a native product of the last emitted operation's rows, columns and inner size packs its operands in, a piece
+ * for each block of columns; to nothing where that would not make it faster. */
+void lam_bind_scratch(lam_lowering *lowering, size_t index);
 /* Divides the columns of the last emitted operation into units on a grid that depends on their number alone. */
 void lam_by_columns(lam_lowering *lowering);
 

@@ -7,9 +7,6 @@
 #include "kernels/level.h"
 #include "kernels/rows.h"
 
-/* max(0, x) leaves a NaN and -0 as they are; adding 0 turns -0 into 0. */
-LAM_INLINE lam_vec relu(lam_vec x) { return vec_add(vec_max(vec_zero(), x), vec_zero()); }
-
 LAM_INLINE lam_vec relu_slope(lam_vec dy, lam_vec y) {
   return vec_select(vec_less(vec_zero(), y), dy, vec_select(vec_is_nan(y), y, vec_zero()));
 }
@@ -22,11 +19,11 @@ LAM_INLINE lam_vec tanh_slope(lam_vec dy, lam_vec y) { return vec_mul(dy, vec_fn
 LAM_INLINE lam_vec maximum(lam_vec a, lam_vec b) { return vec_select(vec_is_nan(a), a, vec_max(a, b)); }
 LAM_INLINE lam_vec minimum(lam_vec a, lam_vec b) { return vec_select(vec_is_nan(a), a, vec_min(a, b)); }
 
-LAM_INLINE lam_vec add_relu(lam_vec x, lam_vec bias) { return relu(vec_add(x, bias)); }
+LAM_INLINE lam_vec add_relu(lam_vec x, lam_vec bias) { return vec_relu(vec_add(x, bias)); }
 
 void LAM_KERNEL(exp) LAM_UNARY_ARGUMENTS { map_unary(vec_exp, y, ldy, x, ldx, rows, columns); }
 void LAM_KERNEL(log) LAM_UNARY_ARGUMENTS { map_unary(vec_log, y, ldy, x, ldx, rows, columns); }
-void LAM_KERNEL(relu) LAM_UNARY_ARGUMENTS { map_unary(relu, y, ldy, x, ldx, rows, columns); }
+void LAM_KERNEL(relu) LAM_UNARY_ARGUMENTS { map_unary(vec_relu, y, ldy, x, ldx, rows, columns); }
 void LAM_KERNEL(sigmoid) LAM_UNARY_ARGUMENTS { map_unary(vec_sigmoid, y, ldy, x, ldx, rows, columns); }
 void LAM_KERNEL(tanh) LAM_UNARY_ARGUMENTS { map_unary(vec_tanh, y, ldy, x, ldx, rows, columns); }
 

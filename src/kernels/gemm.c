@@ -6,27 +6,23 @@
  *
  *   s = 0;  s = fma(a_il, b_lj, s) for l = 0 .. k-1;  c_ij = alpha s,  or with beta != 0:  c_ij = fma(beta, c_ij, alpha s),
  *
- * so tiles, blocks, instruction sets and who computes which part of C never change a bit. A tile of C stays in registers while k
- * runs; where k is cut into blocks, the unfinished sums wait in C, and a float goes to memory and back unchanged.
+ * and then perhaps bias and relu, so tiles, blocks, instruction sets and who computes which part of C never change a bit. A tile
+ * of C stays in registers while k runs (gemm_tile.h); where k is cut into blocks, the unfinished sums wait in C, and a float goes
+ * to memory and back unchanged.
  *
  * In a tile, one operand gives single numbers that are spread over a vector (its side of C is called the rows here), the other
  * gives vectors (the lanes). Either of A and B can be either: C and C^T are the same product. The cheaper way is taken.
+ *
+ * Small products read both operands where they lie, but for lanes that are not next to each other, which are turned and packed a
+ * panel at a time. Large ones pack both: a block of rows in the second cache, a panel of lanes in the first, as in Goto and van
+ * de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008.
  */
-#include "kernels/level.h"
-#include <stdbool.h>
+#include "kernels/gemm_tile.h"
+#include "kernels/gemm_turn.h"
 
-/* The tile of registers: its accumulators, the vectors of one k, and one spread number fit in the register file. A single row
- * takes more vectors, for as many independent chains. */
-#if defined(LAM_ISA_AVX512)
-enum { TILE_ROWS = 12, TILE_VECTORS = 2, WIDE_VECTORS = 16 };
-#elif defined(LAM_ISA_PORTABLE)
-enum { TILE_ROWS = 2, TILE_VECTORS = 1, WIDE_VECTORS = 2 };
-#else
-enum { TILE_ROWS = 6, TILE_VECTORS = 1, WIDE_VECTORS = 4 };
-#endif
-enum { TILE_LANES = TILE_VECTORS * LAM_LANES, WIDE_LANES = WIDE_VECTORS * LAM_LANES };
-/* Packed blocks of an operand lie on the stack, 24 KiB: of the lanes' operand PACK_K long, of the rows' operand BLOCK_K. */
-enum { PACK_FLOATS = 6144, PACK_K = PACK_FLOATS / TILE_LANES, BLOCK_ROWS = 24, BLOCK_K = PACK_FLOATS / BLOCK_ROWS };
+/* A panel of lanes, packed on the stack: PACK_K long. A block of rows, packed in the scratch, has at most BLOCK_ROWS. */
+enum { PACK_FLOATS = 8192, PACK_K = PACK_FLOATS / TILE_LANES };
+enum { BLOCK_ROWS = 44 * TILE_ROWS };
 
 /* One operand: element i along its own side of C, at k = l, is at[i * step + l * k_step]. */
 typedef struct operand {
@@ -40,268 +36,220 @@ typedef struct product {
   float alpha, beta;
   float *c; /* element (row r, lane l) is c[r * c_row + l * c_lane]; one of the two is 1 */
   size_t c_row, c_lane;
+  const float *bias; /* NULL: none */
+  bool bias_of_rows; /* otherwise of the lanes */
+  bool relu;
 } product;
-
-/* One tile: some rows by `lanes` lanes, over one block of k. */
-typedef struct tile {
-  const float *a;
-  size_t a_step, a_k;
-  const float *b;
-  size_t b_k;
-  size_t k, lanes;
-  float *c;
-  size_t ldc;
-  float alpha, beta;
-  bool resume; /* c holds unfinished sums */
-  bool finish; /* apply alpha and beta */
-} tile;
-
-/* Unrolls a loop before registers are given out. The two compilers ask for it in different words. Portable vectors are loops
- * themselves, whose unrolling would only keep the compiler busy. */
-#if defined(LAM_ISA_PORTABLE)
-#define LAM_UNROLL
-#elif defined(__clang__)
-#define LAM_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define LAM_UNROLL _Pragma("GCC unroll 16")
-#endif
-
-LAM_INLINE lam_vec load_lanes(const float *p, size_t lanes, bool partial) { return partial ? vec_load_n(p, lanes) : vec_load(p); }
-
-LAM_INLINE void store_lanes(float *p, lam_vec v, size_t lanes, bool partial) {
-  if (partial) {
-    vec_store_n(p, v, lanes);
-  } else {
-    vec_store(p, v);
-  }
-}
-
-/* rows, vectors and partial are constants where this is called: every loop but the one over k unrolls. */
-LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, const bool partial) {
-  lam_vec sum[TILE_ROWS][WIDE_VECTORS];
-  const float *a = t->a, *b = t->b;
-  const size_t a_step = t->a_step, a_k = t->a_k, b_k = t->b_k;
-  const size_t last = t->lanes - (size_t)(vectors - 1) * LAM_LANES;
-  LAM_UNROLL
-  for (int r = 0; r < rows; ++r) {
-    LAM_UNROLL
-    for (int v = 0; v < vectors; ++v) {
-      sum[r][v] = t->resume ? load_lanes(t->c + (size_t)r * t->ldc + v * LAM_LANES, last, partial) : vec_zero();
-    }
-  }
-  for (size_t l = 0; l < t->k; ++l, a += a_k, b += b_k) {
-    lam_vec x[WIDE_VECTORS];
-    LAM_UNROLL
-    for (int v = 0; v < vectors; ++v) x[v] = load_lanes(b + v * LAM_LANES, last, partial);
-    LAM_UNROLL
-    for (int r = 0; r < rows; ++r) {
-      lam_vec y = vec_splat(a[(size_t)r * a_step]);
-      LAM_UNROLL
-      for (int v = 0; v < vectors; ++v) sum[r][v] = vec_fma(y, x[v], sum[r][v]);
-    }
-  }
-  LAM_UNROLL
-  for (int r = 0; r < rows; ++r) {
-    LAM_UNROLL
-    for (int v = 0; v < vectors; ++v) {
-      float *c = t->c + (size_t)r * t->ldc + v * LAM_LANES;
-      lam_vec s = sum[r][v];
-      if (t->finish) {
-        s = vec_mul(vec_splat(t->alpha), s);
-        if (t->beta != 0) s = vec_fma(vec_splat(t->beta), load_lanes(c, last, partial), s);
-      }
-      store_lanes(c, s, last, partial);
-    }
-  }
-}
-
-/* The instances: by number of rows, and full, one vector, or one vector in part. */
-typedef void tile_function(const tile *t);
-#define TILE_INSTANCES(rows)                                                                                                     \
-  static void tile_##rows##_full(const tile *t) { compute_tile(t, rows, TILE_VECTORS, false); }                                  \
-  static void tile_##rows##_one(const tile *t) { compute_tile(t, rows, 1, false); }                                              \
-  static void tile_##rows##_part(const tile *t) { compute_tile(t, rows, 1, true); }
-#define TILE_ENTRIES(rows) { tile_##rows##_full, tile_##rows##_one, tile_##rows##_part },
-#if defined(LAM_ISA_AVX512)
-#define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
-#elif defined(LAM_ISA_PORTABLE)
-#define TILE_LIST(X) X(1) X(2)
-#else
-#define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6)
-#endif
-TILE_LIST(TILE_INSTANCES)
-static tile_function *const tiles[TILE_ROWS][3] = { TILE_LIST(TILE_ENTRIES) };
-static void tile_wide(const tile *t) { compute_tile(t, 1, WIDE_VECTORS, false); }
-
-static tile_function *find_tile(size_t rows, size_t lanes) {
-  if (lanes == WIDE_LANES) return tile_wide;
-  return tiles[rows - 1][lanes == TILE_LANES ? 0 : lanes == LAM_LANES ? 1 : 2];
-}
-
-typedef float quad __attribute__((vector_size(16)));
-
-LAM_INLINE quad quad_load(const float *p) {
-  quad q;
-  memcpy(&q, p, sizeof q);
-  return q;
-}
-
-/* to[j][i] = from[i][j], i < rows, j < columns: four by four, then the rest one by one. */
-static void transpose(float *to, size_t to_step, const float *from, size_t from_step, size_t rows, size_t columns) {
-  size_t i = 0;
-  for (; i + 4 <= rows; i += 4) {
-    const float *f = from + i * from_step;
-    size_t j = 0;
-    for (; j + 4 <= columns; j += 4) {
-      quad a = quad_load(f + j), b = quad_load(f + from_step + j);
-      quad c = quad_load(f + 2 * from_step + j), d = quad_load(f + 3 * from_step + j);
-      quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-      quad cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-      quad column[4] = { __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5), __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
-                         __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
-                         __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7) };
-      for (size_t q = 0; q < 4; ++q) memcpy(to + (j + q) * to_step + i, &column[q], sizeof column[q]);
-    }
-    for (; j < columns; ++j) {
-      for (size_t q = 0; q < 4; ++q) to[j * to_step + i + q] = f[q * from_step + j];
-    }
-  }
-  for (; i < rows; ++i) {
-    for (size_t j = 0; j < columns; ++j) to[j * to_step + i] = from[i * from_step + j];
-  }
-}
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-/* The block of a product that is being computed: all of its rows or BLOCK_ROWS, one block of k, one or two vectors of lanes. */
+/* The size of equal parts, each at most `most` and a multiple of `multiple`. */
+static size_t even_part(size_t whole, size_t most, size_t multiple) {
+  const size_t parts = (whole + most - 1) / most;
+  return ((whole + parts - 1) / parts + multiple - 1) / multiple * multiple;
+}
+
+/* ---- packing ------------------------------------------------------------------------------------------------------ */
+
+/* The block of a product that is being computed: all of its rows or BLOCK_ROWS, one block of k, the lanes panel by panel. */
 typedef struct block {
-  size_t row, row_count, from_k;
+  size_t row, row_count, from_k, k;
   float *packed_rows, *packed_lanes; /* NULL: read where they lie */
 } block;
 
+/* The rows of the next tile: split evenly, so that no tile is left with few. */
+static size_t next_rows(size_t left) { return even_part(left, TILE_ROWS, 1); }
+
 /* The k-th numbers of a tile's rows next to each other, tile after tile. */
-static void pack_rows(float *to, const product *p, const block *b, size_t k) {
+static void pack_rows(const product *p, const block *b) {
   const operand *o = &p->rows;
-  size_t tiles_left = (b->row_count + TILE_ROWS - 1) / TILE_ROWS;
-  for (size_t r = 0, rows; r < b->row_count; r += rows, --tiles_left) {
-    rows = (b->row_count - r + tiles_left - 1) / tiles_left;
+  for (size_t r = 0, rows; r < b->row_count; r += rows) {
+    rows = next_rows(b->row_count - r);
     const float *from = o->at + (b->row + r) * o->step + b->from_k * o->k_step;
+    float *to = b->packed_rows + r * b->k;
     if (o->step != 1) {
-      transpose(to + r * k, rows, from, o->step, rows, k);
-      continue;
-    }
-    for (size_t l = 0; l < k; ++l) {
-      for (size_t i = 0; i < rows; ++i) to[r * k + l * rows + i] = from[l * o->k_step + i];
+      turn(to, rows, from, o->step, rows, b->k);
+    } else {
+      for (size_t l = 0; l < b->k; ++l) vec_store_n(to + l * rows, vec_load_n(from + l * o->k_step, rows), rows);
     }
   }
 }
 
-/* A block of the lanes' operand, k by k, one after the other. */
-static void pack_lanes(float *to, const operand *lanes, size_t lane, size_t count, size_t from_k, size_t k) {
-  const float *from = lanes->at + lane * lanes->step + from_k * lanes->k_step;
-  if (lanes->step != 1) {
-    transpose(to, count, from, lanes->step, count, k);
+/* A panel of the lanes' operand, k by k, one after the other. */
+static void pack_lanes(const product *p, const block *b, size_t lane, size_t count) {
+  const operand *o = &p->lanes;
+  const float *from = o->at + lane * o->step + b->from_k * o->k_step;
+  if (o->step != 1) {
+    turn(b->packed_lanes, count, from, o->step, count, b->k);
     return;
   }
-  for (size_t l = 0; l < k; ++l) {
+  for (size_t l = 0; l < b->k; ++l) {
     for (size_t v = 0; v < count; v += LAM_LANES) {
-      size_t n = smaller(count - v, LAM_LANES);
-      vec_store_n(to + l * count + v, vec_load_n(from + l * lanes->k_step + v, n), n);
+      const size_t n = smaller(count - v, LAM_LANES);
+      vec_store_n(b->packed_lanes + l * count + v, vec_load_n(from + l * o->k_step + v, n), n);
     }
   }
 }
 
-/* Where k is cut, sums wait in C: those of the next lanes are fetched while these are computed. */
-LAM_INLINE void prefetch_next(const product *p, const float *c, size_t rows) {
+/* ---- fetching ahead ----------------------------------------------------------------------------------------------- */
+
+LAM_INLINE void fetch(const float *base, size_t index) {
+  __builtin_prefetch((const void *)((uintptr_t)base + index * sizeof *base), 0, 2); /* it may lie beyond the matrix */
+}
+
+/* The sums of the next lanes that wait in C. */
+LAM_INLINE void fetch_sums(const product *p, const float *c, size_t rows) {
   for (size_t i = 0; i < rows; ++i) {
-    const uintptr_t next = (uintptr_t)(c + i * p->c_row) + TILE_LANES * sizeof *c;
-    __builtin_prefetch((const void *)next, 1);
-    if (TILE_VECTORS > 1) __builtin_prefetch((const void *)(next + LAM_LANES * sizeof *c), 1);
+    for (size_t v = 0; v < TILE_LANES; v += LAM_LANES) fetch(c, i * p->c_row + (TILE_LANES + v) * p->c_lane);
   }
 }
 
-/* Runs down the rows of a block with its lanes; the rows are split evenly, so that no tile is left with few. */
+/* The share [first, end) of the next panel of lanes, counted in k, or in lanes where those are not next to each other. */
+LAM_INLINE void fetch_panel(const product *p, const block *b, size_t lane, size_t first, size_t end) {
+  if (lane + TILE_LANES > p->lane_count) return;
+  const operand *o = &p->lanes;
+  const float *from = o->at + lane * o->step + b->from_k * o->k_step;
+  if (o->step == 1) {
+    for (size_t l = first; l < end; ++l) {
+      for (size_t v = 0; v < TILE_LANES; v += LAM_LANES) fetch(from, l * o->k_step + v);
+    }
+    return;
+  }
+  for (size_t i = first * TILE_LANES / b->k; i < end * TILE_LANES / b->k; ++i) {
+    for (size_t l = 0; l < b->k; l += LAM_LANES) fetch(from, i * o->step + l);
+  }
+}
+
+/* ---- computing ---------------------------------------------------------------------------------------------------- */
+
+/* What the tiles of a block have in common. */
+static tile tile_of(const product *p, const block *b) {
+  return (tile){ .a_step = p->rows.step,
+                 .a_k = p->rows.k_step,
+                 .b_k = p->lanes.k_step,
+                 .k = b->k,
+                 .ldc = p->c_row,
+                 .resume = b->from_k > 0,
+                 .finish = b->from_k + b->k == p->k && (p->alpha != 1 || p->beta != 0 || p->bias || p->relu),
+                 .alpha = p->alpha,
+                 .beta = p->beta,
+                 .relu = p->relu,
+                 .bias_of_rows = p->bias_of_rows };
+}
+
+static void run_tile(const product *p, tile *t, size_t row, size_t rows, size_t lane) {
+  float *c = p->c + row * p->c_row + lane * p->c_lane;
+  if (p->bias) t->bias = p->bias + (p->bias_of_rows ? row : lane);
+  if (p->c_lane == 1) {
+    t->c = c;
+    find_tile(rows, t->lanes)(t);
+    return;
+  }
+  _Alignas(64) float turned[TILE_ROWS * TILE_LANES];
+  t->c = turned;
+  t->ldc = t->lanes;
+  if (t->resume || t->beta != 0) turn(turned, t->lanes, c, p->c_lane, t->lanes, rows);
+  find_tile(rows, t->lanes)(t);
+  turn(c, p->c_lane, turned, t->lanes, rows, t->lanes);
+}
+
+/* Runs down the rows of a block with the lanes of t. */
 static void run_rows(const product *p, const block *b, tile *t, size_t lane) {
-  float turned[TILE_ROWS * TILE_LANES];
-  size_t tiles_left = (b->row_count + TILE_ROWS - 1) / TILE_ROWS;
-  for (size_t r = 0, rows; r < b->row_count; r += rows, --tiles_left) {
-    rows = (b->row_count - r + tiles_left - 1) / tiles_left;
+  for (size_t r = 0, rows; r < b->row_count; r += rows) {
+    rows = next_rows(b->row_count - r);
     if (b->packed_rows) {
-      t->a = b->packed_rows + r * t->k;
+      t->a = b->packed_rows + r * b->k;
       t->a_step = 1;
       t->a_k = rows;
+      fetch_sums(p, p->c + (b->row + r) * p->c_row + lane * p->c_lane, rows);
+      fetch_panel(p, b, lane + t->lanes, r * b->k / b->row_count, (r + rows) * b->k / b->row_count);
     } else {
       t->a = p->rows.at + (b->row + r) * p->rows.step + b->from_k * p->rows.k_step;
     }
-    float *c = p->c + (b->row + r) * p->c_row + lane * p->c_lane;
-    if (b->packed_rows) prefetch_next(p, c, rows);
-    if (p->c_lane == 1) {
-      t->c = c;
-      t->ldc = p->c_row;
-      find_tile(rows, t->lanes)(t);
-      continue;
-    }
-    t->c = turned;
-    t->ldc = t->lanes;
-    if (t->resume || t->beta != 0) transpose(turned, t->lanes, c, p->c_lane, t->lanes, rows);
-    find_tile(rows, t->lanes)(t);
-    transpose(c, p->c_lane, turned, t->lanes, rows, t->lanes);
+    run_tile(p, t, b->row + r, rows, lane);
   }
 }
 
 /* How many of the lanes that are left the next tile takes. */
-static size_t next_lanes(const product *p, const block *b, size_t left) {
-  if (p->row_count == 1 && !b->packed_lanes && left >= WIDE_LANES) return WIDE_LANES;
+static size_t next_lanes(size_t left, bool wide) {
+  if (wide && left >= WIDE_LANES) return WIDE_LANES;
   return left >= TILE_LANES ? TILE_LANES : left >= LAM_LANES ? LAM_LANES : left;
 }
 
-/* All lanes of a block of rows and of k. */
-static void run_lanes(const product *p, const block *b, size_t k) {
-  for (size_t lane = 0, lanes; lane < p->lane_count; lane += lanes) {
-    lanes = next_lanes(p, b, p->lane_count - lane);
-    tile t = { .a_step = p->rows.step,
-               .a_k = p->rows.k_step,
-               .b = p->lanes.at + lane + b->from_k * p->lanes.k_step,
-               .b_k = p->lanes.k_step,
-               .k = k,
-               .lanes = lanes,
-               .alpha = p->alpha,
-               .beta = p->beta,
-               .resume = b->from_k > 0,
-               .finish = b->from_k + k == p->k };
+/* All lanes of a block, panel after panel. */
+static void run_lanes(const product *p, const block *b) {
+  tile t = tile_of(p, b);
+  for (size_t lane = 0; lane < p->lane_count; lane += t.lanes) {
+    t.lanes = next_lanes(p->lane_count - lane, p->row_count == 1 && !b->packed_lanes);
+    t.b = p->lanes.at + lane + b->from_k * p->lanes.k_step;
     if (b->packed_lanes) {
-      pack_lanes(b->packed_lanes, &p->lanes, lane, lanes, b->from_k, k);
+      pack_lanes(p, b, lane, t.lanes);
       t.b = b->packed_lanes;
-      t.b_k = lanes;
+      t.b_k = t.lanes;
     }
     run_rows(p, b, &t, lane);
   }
 }
 
-/* Packed rows pay where many lanes read them, and where they would be gathered from far apart: a tile of two vectors hides the
- * latter unless every k lies elsewhere. */
-static bool packs_rows(const product *p) {
-  const bool large = p->row_count >= 48 && p->lane_count >= 128 && p->k >= 64 && p->beta == 0;
-  return large && p->lanes.step == 1 && (TILE_VECTORS == 1 || p->rows.step == 1);
-}
-static bool packs_lanes(const product *p) { return p->lanes.step != 1; }
-
-static void run(const product *p) {
-  float packed[PACK_FLOATS];
-  const bool by_rows = packs_rows(p), by_lanes = packs_lanes(p);
-  const size_t most_k = by_rows ? BLOCK_K : by_lanes ? PACK_K : p->k, most_rows = by_rows ? BLOCK_ROWS : p->row_count;
-  block b = { .packed_rows = by_rows ? packed : NULL, .packed_lanes = by_lanes ? packed : NULL };
-  size_t k;
-  do {
-    k = smaller(p->k - b.from_k, most_k);
-    size_t blocks_left = (p->row_count + most_rows - 1) / most_rows;
-    for (b.row = 0; b.row < p->row_count; b.row += b.row_count, --blocks_left) {
-      b.row_count = (p->row_count - b.row + blocks_left - 1) / blocks_left;
-      if (by_rows) pack_rows(packed, p, &b, k);
-      run_lanes(p, &b, k);
+/* Both operands packed. Fewer, longer blocks of rows are worth shorter ones of k: the lanes are packed once for each of them. */
+static void run_large(const product *p, float *scratch) {
+  _Alignas(64) float packed[PACK_FLOATS];
+  block b = { .packed_rows = scratch, .packed_lanes = packed };
+  const size_t rows = even_part(p->row_count, BLOCK_ROWS, TILE_ROWS);
+  const size_t k = even_part(p->k, smaller(LAM_GEMM_SCRATCH / rows, PACK_K), 1);
+  for (; b.from_k < p->k; b.from_k += b.k) {
+    b.k = smaller(p->k - b.from_k, k);
+    for (b.row = 0; b.row < p->row_count; b.row += b.row_count) {
+      b.row_count = smaller(p->row_count - b.row, rows);
+      pack_rows(p, &b);
+      run_lanes(p, &b);
     }
-    b.from_k += k;
-  } while (b.from_k < p->k);
+  }
+}
+
+/* Lanes that have to be turned, a panel at a time. */
+static void run_turned(const product *p) {
+  _Alignas(64) float packed[PACK_FLOATS];
+  block b = { .row_count = p->row_count, .packed_lanes = packed };
+  for (; b.from_k < p->k; b.from_k += b.k) {
+    b.k = smaller(p->k - b.from_k, PACK_K);
+    run_lanes(p, &b);
+  }
+}
+
+/* Lanes all of which stay in the nearest cache: row after row, so that C is written as it lies. With next to no k, writing is all
+ * there is, and whole rows are quickest. */
+static void run_short(const product *p) {
+  const block b = { .row_count = p->row_count, .k = p->k };
+  const bool wide = p->k <= 2 && p->lane_count >= WIDE_LANES;
+  tile t = tile_of(p, &b);
+  for (size_t r = 0, rows; r < p->row_count; r += rows) {
+    rows = wide ? 1 : next_rows(p->row_count - r);
+    t.a = p->rows.at + r * p->rows.step;
+    for (size_t lane = 0; lane < p->lane_count; lane += t.lanes) {
+      t.lanes = next_lanes(p->lane_count - lane, wide);
+      t.b = p->lanes.at + lane;
+      run_tile(p, &t, r, rows, lane);
+    }
+  }
+}
+
+/* Packing both pays where many rows share each panel; lanes that must be turned have to be packed anyway. */
+static bool is_large(const product *p) {
+  return p->row_count >= (p->lanes.step == 1 ? 8 * TILE_ROWS : 48) && p->lane_count >= 64 && p->k >= 64 && p->beta == 0;
+}
+
+static void run(const product *p, float *scratch) {
+  const block whole = { .row_count = p->row_count, .k = p->k };
+  if (scratch && is_large(p)) {
+    run_large(p, scratch);
+  } else if (p->lanes.step != 1 && p->k > 0) {
+    run_turned(p);
+  } else if (p->k * p->lane_count <= PACK_FLOATS && p->row_count > 1) {
+    run_short(p);
+  } else {
+    run_lanes(p, &whole);
+  }
 }
 
 /* Where k is cut and C is added to, unfinished sums cannot wait in C: small blocks of the product are made aside and added. */
@@ -319,7 +267,7 @@ static void run_aside(const product *p) {
       part.c = aside;
       part.c_row = p->c_lane == 1 ? SIDE : 1;
       part.c_lane = p->c_lane == 1 ? 1 : SIDE;
-      run(&part);
+      run(&part, NULL);
       float *c = p->c + row * p->c_row + lane * p->c_lane;
       const size_t ldc = p->c_lane == 1 ? p->c_row : p->c_lane;
       const size_t rows = p->c_lane == 1 ? part.row_count : part.lane_count;
@@ -335,22 +283,34 @@ static void run_aside(const product *p) {
   }
 }
 
-/* Vector operations of a product: a step of the chain each, and a quarter for each number that is turned. */
+/* ---- choosing ----------------------------------------------------------------------------------------------------- */
+
+/* Vector operations of a product: a step of the chain each; a quarter for each number that is turned while it is packed, a half
+ * for each of C, which is stored twice; and what turning costs the smallest ones. */
 static size_t cost(const product *p) {
-  size_t vectors = (p->lane_count + LAM_LANES - 1) / LAM_LANES;
-  size_t turned = (p->lanes.step == 1 ? 0 : p->lane_count * p->k) + (p->c_lane == 1 ? 0 : p->row_count * p->lane_count);
-  return vectors * p->row_count * p->k + turned / 4;
+  size_t vectors = (p->lane_count + LAM_LANES - 1) / LAM_LANES, panels = 1, visits = 1, packed = 0, turned = 0;
+  if (is_large(p)) {
+    panels = (p->row_count + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    visits = 2 * ((p->k + PACK_K - 1) / PACK_K);
+    if (p->rows.step != 1) packed += p->row_count * p->k;
+  }
+  if (p->lanes.step != 1) packed += panels * p->lane_count * p->k;
+  if (p->c_lane != 1) turned = visits * p->row_count * p->lane_count;
+  return vectors * p->row_count * p->k + packed / 4 + turned / 2 + (packed || turned ? 64 : 0);
 }
 
 void LAM_KERNEL(gemm)(int transa, int transb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
-                      const float *b, size_t ldb, float beta, float *c, size_t ldc) {
+                      const float *b, size_t ldb, float beta, float *c, size_t ldc, const lam_epilogue *epilogue,
+                      float *scratch) {
   const operand left = { a, transa ? 1 : lda, transa ? lda : 1 }, right = { b, transb ? ldb : 1, transb ? 1 : ldb };
-  const product along = { left, right, m, n, k, alpha, beta, c, ldc, 1 },
-                across = { right, left, n, m, k, alpha, beta, c, 1, ldc };
+  const float *bias = epilogue ? epilogue->bias : NULL;
+  const bool relu = epilogue && epilogue->relu;
+  const product along = { left, right, m, n, k, alpha, beta, c, ldc, 1, bias, false, relu },
+                across = { right, left, n, m, k, alpha, beta, c, 1, ldc, bias, true, relu };
   const product *p = cost(&across) < cost(&along) ? &across : &along;
-  if (beta != 0 && packs_lanes(p) && k > PACK_K) {
+  if (beta != 0 && p->lanes.step != 1 && k > PACK_K) {
     run_aside(p);
   } else {
-    run(p);
+    run(p, scratch);
   }
 }

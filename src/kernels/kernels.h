@@ -127,7 +127,17 @@
   X(adam, (float *w, float *m, float *v, const float *g, float rate, float beta_1, float beta_2, float epsilon, uint64_t step,   \
            size_t count))                                                                                                        \
   X(gemm, (int transa, int transb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b,        \
-           size_t ldb, float beta, float *c, size_t ldc))
+           size_t ldb, float beta, float *c, size_t ldc, const lam_epilogue *epilogue, float *scratch))
+
+/* What the product does to its results on their way out, where beta is 0: c + bias, and then relu. */
+typedef struct lam_epilogue {
+  const float *bias; /* one row; NULL: none */
+  bool relu;
+} lam_epilogue;
+
+/* Room of this many floats, at a multiple of 64 bytes, makes large products faster; what is in it does not matter. 512 KiB lie in
+ * the second cache of most CPUs. */
+enum { LAM_GEMM_SCRATCH = 1 << 17 };
 
 /* selu's scale, and scale times its alpha. Source: Klambauer et al., "Self-normalizing neural networks", NIPS 2017. */
 #define LAM_SELU_ABOVE 1.05070098735548049f

@@ -73,6 +73,19 @@ LAM_INLINE lam_vec vec_load_n_or(const float *p, size_t n, lam_vec rest) {
   return vec_select(mask_first(n), vec_load_n(p, n), rest);
 }
 
+/* Unrolls a loop before registers are given out. The two compilers ask for it in different words. Portable vectors are loops
+ * themselves, whose unrolling would only keep the compiler busy. */
+#if defined(LAM_ISA_PORTABLE)
+#define LAM_UNROLL
+#elif defined(__clang__)
+#define LAM_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define LAM_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* max(0, x) leaves a NaN and -0 as they are; adding 0 turns -0 into 0. */
+LAM_INLINE lam_vec vec_relu(lam_vec x) { return vec_add(vec_max(vec_zero(), x), vec_zero()); }
+
 LAM_INLINE lam_vec vec_abs(lam_vec a) { return vec_from_bits(ints_and(vec_bits(a), ints_splat(0x7fffffff))); }
 
 LAM_INLINE lam_vec vec_neg(lam_vec a) { return vec_from_bits(ints_xor(vec_bits(a), ints_splat(INT32_MIN))); }

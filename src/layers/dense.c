@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Dense: y = f(x W + b) over the last axis. Forward Y = X W, weight gradient dW = X^T dY, input gradient dX = dY W^T, each one
- * product; the bias and a relu follow each block of the product while it is in cache.
+ * product; the bias and a relu act on the product's results on their way out.
  */
 #include "kernels/array.h"
 #include "layers/layers.h"
@@ -81,19 +81,26 @@ static size_t columns_at_once(const lam_operation *operation, const lam_plan *pl
   return (plan->gemm->sgemm == NULL) || all < operation->unit ? all : operation->unit;
 }
 
-/* Operands: y, x, W; weight: the bias or NULL; function: linear or relu. */
+/* Where this worker's product packs what it reads: a piece for each block, of which no two workers have the same. */
+static float *scratch_of(const lam_operation *operation, size_t begin) {
+  float *scratch = operation->operand[3].data;
+  return scratch ? scratch + begin * LAM_GEMM_SCRATCH : NULL;
+}
+
+/* Operands: y, x, W, scratch; weight: the bias or NULL; function: linear or relu. */
 static void run_forward(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
   size_t rows = step->rows * operation->repeat, n = operation->columns, k = operation->inner, width;
   const float *x = operation->operand[1].data, *w = operation->operand[2].data, *bias = operation->weight;
   for (size_t j = begin * operation->unit; j < n && j < end * operation->unit; j += width) {
     width = columns_at_once(operation, plan, j, end);
     float *y = operation->operand[0].data + j;
-    lam_gemm_run(plan->gemm, plan->kernels, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, rows, width, k, 1.0f, x, k, w + j, n, 0.0f, y, n);
-    lam_activation_run(plan->kernels, &operation->function, y, n, y, n, bias ? bias + j : NULL, rows, width);
+    const lam_epilogue epilogue = { bias ? bias + j : NULL, operation->function.activation == LAM_RELU };
+    lam_gemm_run(plan->gemm, plan->kernels, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, rows, width, k, 1.0f, x, k, w + j, n, 0.0f, y, n,
+                 &epilogue, scratch_of(operation, begin));
   }
 }
 
-/* Operands: dW, x, dy. */
+/* Operands: dW, x, dy, scratch. */
 static void run_weight_gradient(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin,
                                 size_t end) {
   size_t rows = step->rows * operation->repeat, n = operation->columns, k = operation->inner, width;
@@ -101,7 +108,7 @@ static void run_weight_gradient(const lam_operation *operation, const lam_plan *
   for (size_t j = begin * operation->unit; j < n && j < end * operation->unit; j += width) {
     width = columns_at_once(operation, plan, j, end);
     lam_gemm_run(plan->gemm, plan->kernels, LAM_TRANSPOSE, LAM_NO_TRANSPOSE, k, width, rows, 1.0f, x, k, dy + j, n, 0.0f,
-                 operation->operand[0].data + j, n);
+                 operation->operand[0].data + j, n, NULL, scratch_of(operation, begin));
   }
 }
 
@@ -113,7 +120,7 @@ static void run_bias_gradient(const lam_operation *operation, const lam_plan *pl
                              step->rows * operation->repeat, to - from);
 }
 
-/* Operands: dx, dy, W. Here the columns are those of x, and inner the units. */
+/* Operands: dx, dy, W, scratch. Here the columns are those of x, and inner the units. */
 static void run_input_gradient(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin,
                                size_t end) {
   size_t rows = step->rows * operation->repeat, n = operation->columns, k = operation->inner, width;
@@ -121,7 +128,7 @@ static void run_input_gradient(const lam_operation *operation, const lam_plan *p
   for (size_t j = begin * operation->unit; j < n && j < end * operation->unit; j += width) {
     width = columns_at_once(operation, plan, j, end);
     lam_gemm_run(plan->gemm, plan->kernels, LAM_NO_TRANSPOSE, LAM_TRANSPOSE, rows, width, k, 1.0f, dy, k, w + j * k, k, 0.0f,
-                 operation->operand[0].data + j, n);
+                 operation->operand[0].data + j, n, NULL, scratch_of(operation, begin));
   }
 }
 
@@ -135,6 +142,7 @@ static lam_operation *emit_product(lam_lowering *lowering, const char *name,
   operation->inner = inner;
   for (size_t i = 0; i + 1 < out->rank; i++) operation->repeat *= out->size[i];
   lam_by_columns(lowering);
+  lam_bind_scratch(lowering, 3);
   return operation;
 }
 

@@ -294,6 +294,38 @@ static void nan_and_infinity_reach_exactly_the_outputs_they_belong_to(void **sta
   }
 }
 
+/* The large path and the one without scratch, and both with what follows the sums, against the parts one after the other. */
+static void neither_scratch_nor_an_epilogue_changes_a_bit(void **state) {
+  (void)state;
+  static const size_t packed[][3] = { { 1, 1, 1 },    { 7, 1, 5 },     { 1, 33, 300 }, { 5, 40, 1 },     { 13, 17, 20 },
+                                      { 48, 64, 64 }, { 97, 65, 300 }, { 65, 97, 65 }, { 600, 70, 300 }, { 70, 600, 129 } };
+  static _Alignas(64) float scratch[LAM_GEMM_SCRATCH];
+  static float a[1 << 18], b[1 << 18], bias[600], whole[1 << 16], parts[1 << 16], small[1 << 16];
+  fill_unit(a, 1 << 18, 1);
+  fill_unit(b, 1 << 18, 2);
+  fill_unit(bias, 600, 3);
+  way ways[MOST_WAYS];
+  size_t count = all_ways(ways);
+  for (size_t w = 0; w < count; ++w) {
+    const lam_kernel_table *kernels = ways[w].kernels;
+    for (size_t s = 0; s < 4 * sizeof packed / sizeof *packed; ++s) {
+      const size_t m = packed[s / 4][0], n = packed[s / 4][1], k = packed[s / 4][2], bytes = m * n * sizeof(float);
+      const lam_transpose ta = transposition(s & 1), tb = transposition(s & 2);
+      const size_t lda = s & 1 ? m : k, ldb = s & 2 ? k : n;
+      const lam_epilogue relu = { bias, true }, plain = { bias, false };
+      lam_gemm_run(&ways[w].gemm, kernels, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, parts, n, NULL, scratch);
+      lam_gemm_run(&ways[w].gemm, kernels, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, small, n, NULL, NULL);
+      assert_memory_equal(parts, small, bytes);
+      lam_gemm_run(&ways[w].gemm, kernels, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, whole, n, &plain, scratch);
+      kernels->bias(small, n, parts, n, bias, m, n);
+      assert_memory_equal(whole, small, bytes);
+      lam_gemm_run(&ways[w].gemm, kernels, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, whole, n, &relu, scratch);
+      kernels->bias_relu(small, n, parts, n, bias, m, n);
+      assert_memory_equal(whole, small, bytes);
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(integer_products_are_exact_at_all_small_and_odd_sizes),
@@ -302,6 +334,7 @@ int main(void) {
     cmocka_unit_test(products_of_any_data_stay_within_the_error_bound),
     cmocka_unit_test(alpha_zero_or_no_terms_leave_beta_times_c_and_do_not_read_a_and_b),
     cmocka_unit_test(nan_and_infinity_reach_exactly_the_outputs_they_belong_to),
+    cmocka_unit_test(neither_scratch_nor_an_epilogue_changes_a_bit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,8 @@ static inline size_t all_ways(way ways[MOST_WAYS]) {
 
 static inline void multiply(const way *w, lam_transpose ta, lam_transpose tb, size_t m, size_t n, size_t k, float alpha,
                             const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc) {
-  lam_gemm_run(&w->gemm, w->kernels, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  static _Alignas(64) float scratch[LAM_GEMM_SCRATCH];
+  lam_gemm_run(&w->gemm, w->kernels, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL, scratch);
 }
 
 /* Memory between two pages that may not be touched. */

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tile of the native product: some rows by some lanes of C stay in registers while k runs. Part of gemm.c.
+ */
+#ifndef LAM_KERNELS_GEMM_TILE_H
+#define LAM_KERNELS_GEMM_TILE_H
+
+#include "kernels/level.h"
+#include <stdbool.h>
+
+/* Its accumulators, the vectors of one k, and one spread number fit in the register file. A single row takes more vectors, for as
+ * many independent chains. */
+#if defined(LAM_ISA_AVX512)
+enum { TILE_ROWS = 12, TILE_VECTORS = 2, WIDE_VECTORS = 16 };
+#elif defined(LAM_ISA_PORTABLE)
+enum { TILE_ROWS = 2, TILE_VECTORS = 1, WIDE_VECTORS = 2 };
+#else
+enum { TILE_ROWS = 6, TILE_VECTORS = 1, WIDE_VECTORS = 4 };
+#endif
+enum { TILE_LANES = TILE_VECTORS * LAM_LANES, WIDE_LANES = WIDE_VECTORS * LAM_LANES };
+
+/* One tile, over one block of k. */
+typedef struct tile {
+  const float *a; /* the number of row r at k = l is a[r * a_step + l * a_k] */
+  size_t a_step, a_k;
+  const float *b; /* the lanes at k = l begin at b[l * b_k] */
+  size_t b_k;
+  size_t k, lanes;
+  float *c;
+  size_t ldc;
+  bool resume; /* c holds unfinished sums */
+  bool finish; /* they end here: alpha, beta, bias and relu act, in this order */
+  float alpha, beta;
+  const float *bias; /* of the first lane, or with bias_of_rows of the first row; NULL: none */
+  bool bias_of_rows, relu;
+} tile;
+
+LAM_INLINE lam_vec load_lanes(const float *p, size_t lanes, bool partial) { return partial ? vec_load_n(p, lanes) : vec_load(p); }
+
+LAM_INLINE void store_lanes(float *p, lam_vec v, size_t lanes, bool partial) {
+  if (partial) {
+    vec_store_n(p, v, lanes);
+  } else {
+    vec_store(p, v);
+  }
+}
+
+#define LAM_EACH_SUM(step)                                                                                                       \
+  LAM_UNROLL                                                                                                                     \
+  for (int r = 0; r < rows; ++r) {                                                                                               \
+    LAM_UNROLL                                                                                                                   \
+    for (int v = 0; v < vectors; ++v) step;                                                                                      \
+  }
+
+/* rows, vectors and partial are constants where this is called: every loop but the one over k unrolls. Nothing of t is read once
+ * c is written to, or it would be read again after each store. */
+LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, const bool partial) {
+  lam_vec sum[TILE_ROWS][WIDE_VECTORS];
+  const float *a = t->a, *b = t->b;
+  float *c = t->c;
+  const size_t a_step = t->a_step, a_k = t->a_k, b_k = t->b_k, ldc = t->ldc;
+  const size_t last = t->lanes - (size_t)(vectors - 1) * LAM_LANES;
+  const bool resume = t->resume;
+  LAM_EACH_SUM(sum[r][v] = resume ? load_lanes(c + (size_t)r * ldc + v * LAM_LANES, last, partial) : vec_zero())
+  for (size_t l = 0; l < t->k; ++l, a += a_k, b += b_k) {
+    lam_vec x[WIDE_VECTORS];
+    LAM_UNROLL
+    for (int v = 0; v < vectors; ++v) x[v] = load_lanes(b + v * LAM_LANES, last, partial);
+    LAM_UNROLL
+    for (int r = 0; r < rows; ++r) {
+      lam_vec y = vec_splat(a[(size_t)r * a_step]);
+      LAM_UNROLL
+      for (int v = 0; v < vectors; ++v) sum[r][v] = vec_fma(y, x[v], sum[r][v]);
+    }
+  }
+  if (t->finish) {
+    const lam_vec alpha = vec_splat(t->alpha), beta = vec_splat(t->beta);
+    const float *bias = t->bias;
+    if (t->alpha != 1) LAM_EACH_SUM(sum[r][v] = vec_mul(alpha, sum[r][v]))
+    if (t->beta != 0)
+      LAM_EACH_SUM(sum[r][v] = vec_fma(beta, load_lanes(c + (size_t)r * ldc + v * LAM_LANES, last, partial), sum[r][v]))
+    if (bias && t->bias_of_rows) LAM_EACH_SUM(sum[r][v] = vec_add(sum[r][v], vec_splat(bias[r])))
+    if (bias && !t->bias_of_rows) LAM_EACH_SUM(sum[r][v] = vec_add(sum[r][v], load_lanes(bias + v * LAM_LANES, last, partial)))
+    if (t->relu) LAM_EACH_SUM(sum[r][v] = vec_relu(sum[r][v]))
+  }
+  LAM_EACH_SUM(store_lanes(c + (size_t)r * ldc + v * LAM_LANES, sum[r][v], last, partial))
+}
+#undef LAM_EACH_SUM
+
+/* The instances: by number of rows, and full, one vector, or one vector in part. */
+typedef void tile_function(const tile *t);
+#define TILE_INSTANCES(rows)                                                                                                     \
+  static void tile_##rows##_full(const tile *t) { compute_tile(t, rows, TILE_VECTORS, false); }                                  \
+  static void tile_##rows##_one(const tile *t) { compute_tile(t, rows, 1, false); }                                              \
+  static void tile_##rows##_part(const tile *t) { compute_tile(t, rows, 1, true); }
+#define TILE_ENTRIES(rows) { tile_##rows##_full, tile_##rows##_one, tile_##rows##_part },
+#if defined(LAM_ISA_AVX512)
+#define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+#elif defined(LAM_ISA_PORTABLE)
+#define TILE_LIST(X) X(1) X(2)
+#else
+#define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#endif
+TILE_LIST(TILE_INSTANCES)
+static tile_function *const tiles[TILE_ROWS][3] = { TILE_LIST(TILE_ENTRIES) };
+static void tile_wide(const tile *t) { compute_tile(t, 1, WIDE_VECTORS, false); }
+
+static tile_function *find_tile(size_t rows, size_t lanes) {
+  if (lanes == WIDE_LANES) return tile_wide;
+  return tiles[rows - 1][lanes == TILE_LANES ? 0 : lanes == LAM_LANES ? 1 : 2];
+}
+
+#endif

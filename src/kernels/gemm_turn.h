@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Turning a matrix: to[j][i] = from[i][j]. Part of gemm.c, apart because each instruction set has its own way.
+ */
+#ifndef LAM_KERNELS_GEMM_TURN_H
+#define LAM_KERNELS_GEMM_TURN_H
+
+#include "kernels/vec.h"
+
+#if defined(LAM_ISA_AVX512)
+
+/* Quarter g (128 bits) of v[r] holds four columns of row r + 4 g. Afterwards v[c] holds column c of all the rows. */
+LAM_INLINE void turn_quarters(__m512 v[4]) {
+  __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(v[0], v[1])), b = _mm512_castps_pd(_mm512_unpackhi_ps(v[0], v[1]));
+  __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(v[2], v[3])), d = _mm512_castps_pd(_mm512_unpackhi_ps(v[2], v[3]));
+  v[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
+  v[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
+  v[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
+  v[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+}
+
+/* Four columns of the rows f, f + 4 step, f + 8 step, f + 12 step as quarters; `groups` of them are there. A broadcast from
+ * memory under a mask costs no shuffle. */
+LAM_INLINE __m512 load_quarters(const float *f, size_t step, size_t groups, __mmask8 columns) {
+  __m512 v = _mm512_setzero_ps();
+  if (groups > 0) v = _mm512_castps128_ps512(_mm_maskz_loadu_ps(columns, f));
+  if (groups > 1) v = _mm512_mask_broadcast_f32x4(v, 0x00f0, _mm_maskz_loadu_ps(columns, f + 4 * step));
+  if (groups > 2) v = _mm512_mask_broadcast_f32x4(v, 0x0f00, _mm_maskz_loadu_ps(columns, f + 8 * step));
+  if (groups > 3) v = _mm512_mask_broadcast_f32x4(v, 0xf000, _mm_maskz_loadu_ps(columns, f + 12 * step));
+  return v;
+}
+
+/* At most sixteen rows, some or (constant) four columns. */
+LAM_INLINE void turn_columns(float *to, size_t to_step, const float *from, size_t from_step, size_t rows, size_t columns) {
+  __m512 v[4];
+  LAM_UNROLL
+  for (size_t r = 0; r < 4; ++r) {
+    const size_t groups = rows > r ? (rows - r + 3) / 4 : 0;
+    v[r] = load_quarters(from + r * from_step, from_step, groups, (__mmask8)((1u << columns) - 1));
+  }
+  turn_quarters(v);
+  LAM_UNROLL
+  for (size_t c = 0; c < 4; ++c) {
+    if (c < columns) vec_store_n(to + c * to_step, v[c], rows);
+  }
+}
+
+/* `rows` is a constant where this is called for speed. */
+LAM_INLINE void turn_rows(float *to, size_t to_step, const float *from, size_t from_step, size_t rows, size_t columns) {
+  size_t j = 0;
+  for (; j + 16 <= columns; j += 16) {
+    LAM_UNROLL
+    for (size_t q = 0; q < 16; q += 4) turn_columns(to + (j + q) * to_step, to_step, from + j + q, from_step, rows, 4);
+  }
+  for (; j + 4 <= columns; j += 4) turn_columns(to + j * to_step, to_step, from + j, from_step, rows, 4);
+  if (j < columns) turn_columns(to + j * to_step, to_step, from + j, from_step, rows, columns - j);
+}
+
+/* to[j][i] = from[i][j], i < rows, j < columns. */
+static void turn(float *to, size_t to_step, const float *from, size_t from_step, size_t rows, size_t columns) {
+  for (size_t i = 0; i < rows; i += LAM_LANES) {
+    const size_t high = rows - i < LAM_LANES ? rows - i : LAM_LANES;
+    if (high == LAM_LANES) {
+      turn_rows(to + i, to_step, from + i * from_step, from_step, LAM_LANES, columns);
+    } else if (high == 12) { /* a tile's */
+      turn_rows(to + i, to_step, from + i * from_step, from_step, 12, columns);
+    } else {
+      turn_rows(to + i, to_step, from + i * from_step, from_step, high, columns);
+    }
+  }
+}
+
+#else
+
+typedef float quad __attribute__((vector_size(16)));
+
+LAM_INLINE quad quad_load(const float *p) {
+  quad q;
+  memcpy(&q, p, sizeof q);
+  return q;
+}
+
+/* to[j][i] = from[i][j], i < rows, j < columns: four by four, then the rest one by one. */
+static void turn(float *to, size_t to_step, const float *from, size_t from_step, size_t rows, size_t columns) {
+  size_t i = 0;
+  for (; i + 4 <= rows; i += 4) {
+    const float *f = from + i * from_step;
+    size_t j = 0;
+    for (; j + 4 <= columns; j += 4) {
+      quad a = quad_load(f + j), b = quad_load(f + from_step + j);
+      quad c = quad_load(f + 2 * from_step + j), d = quad_load(f + 3 * from_step + j);
+      quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+      quad cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+      quad column[4] = { __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5), __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
+                         __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
+                         __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7) };
+      for (size_t q = 0; q < 4; ++q) memcpy(to + (j + q) * to_step + i, &column[q], sizeof column[q]);
+    }
+    for (; j < columns; ++j) {
+      for (size_t q = 0; q < 4; ++q) to[j * to_step + i + q] = f[q * from_step + j];
+    }
+  }
+  for (; i < rows; ++i) {
+    for (size_t j = 0; j < columns; ++j) to[j * to_step + i] = from[i * from_step + j];
+  }
+}
+
+#endif
+#endif
