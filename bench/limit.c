@@ -72,8 +72,8 @@ static double peak_gflops(const char *isa, double min_time) {
   stream s = { .table = pattern_at(isa) };
   if (!s.table) return 0;
   contender c = { .name = isa, .time = time_fma, .user = &s };
-  if (!rounds_run(&c, 1, 0, 5, min_time)) return 0;
-  /* A peak is what was reached: the fastest round. */
+  if (!rounds_run(&c, 1, 0, 50, min_time)) return 0;
+  /* A peak is what was reached: the fastest of many short rounds, because some run undisturbed even on a busy machine. */
   return 2 * 100 * pattern_fma_count(isa) / stats_quantile(c.seconds, c.rounds, 0) * 1e-9;
 }
 
@@ -182,7 +182,7 @@ static void measure_reading(const settings *options, report *to) {
     progress(options, "%s: bandwidth of %s", to->command, level_names[level]);
     stream s = { pattern_at(lam_kernels()->isa), memory, bytes[level] / sizeof(float) / 128 * 128 };
     contender c = { .name = "read", .time = time_read, .user = &s };
-    if (rounds_run(&c, 1, 0, 5, limit_time(options)))
+    if (rounds_run(&c, 1, 0, 50, limit_time(options)))
       to->bandwidth[level] = (double)(s.count * sizeof(float)) / stats_quantile(c.seconds, c.rounds, 0);
   }
   free(memory);

@@ -74,7 +74,8 @@ static int run_command(const bench_command *command, const settings *options) {
   report r;
   const output outputs[] = { { "--json", options->json, report_json, &r },
                              { "--csv", options->csv, report_csv, &r },
-                             { "--markdown", options->markdown, report_markdown, &r } };
+                             { "--markdown", options->markdown, report_markdown, &r },
+                             { "--html", options->html, report_html, &r } };
   enum { OUTPUTS = sizeof outputs / sizeof *outputs };
   const char *owner = NULL;
   int code = EXIT_OK;

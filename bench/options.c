@@ -63,6 +63,7 @@ static const bench_option options[] = {
   { "--json", OPTIONAL_TEXT, AT(json), ALL, "[FILE]", "the report as JSON, to a file or standard output", NULL },
   { "--csv", OPTIONAL_TEXT, AT(csv), ALL, "[FILE]", "its results as CSV", NULL },
   { "--markdown", OPTIONAL_TEXT, AT(markdown), ALL, "[FILE]", "its tables in Markdown", NULL },
+  { "--html", TEXT, AT(html), ALL, "FILE", "a page with the machine, plots and all results, which needs nothing else", NULL },
   { "--quiet", FLAG, AT(quiet), ALL, NULL, "no progress", NULL },
   { "--worker", SIZE, AT(worker), WORKING, "FD", "be driven by another program over this file descriptor (docs/bench.md)", NULL },
   { "--vetted", FLAG, AT(vetted), WORKING, NULL, "such a worker's library is known to be right; its first call is timed", NULL },

@@ -132,6 +132,7 @@ static void put_all(lam_json_writer *json, const profile *p, size_t rounds) {
 const char *put_parts(lam_json_writer *json, training *t, size_t rounds, double seconds) {
   size_t rows = t->data->rows;
   if (rows < t->batch) return "there are fewer rows than a batch has";
+  if (lam_trainer_plan(t->trainer, t->batch)) return lam_error_message(t->context);
   profile *p = calloc(1, sizeof *p);
   if (p) *p = (profile){ .t = t, .order = malloc(rows * sizeof *p->order) };
   const char *failure = p && p->order ? NULL : "out of memory";

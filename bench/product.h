@@ -10,7 +10,7 @@
 
 typedef struct product {
   char pass[24];  /* "forward", "weight gradient", "input gradient", or "" */
-  char from[128]; /* where it comes from, "" */
+  char from[192]; /* where it comes from, "" */
   size_t m, n, k, lda, ldb, ldc;
   bool transa, transb;
   float alpha, beta;

@@ -115,8 +115,8 @@ static int add_line(products *list, char *line) {
     return wrong_usage("\"%s\" is neither a product, 32x256x784:NN, nor a network and its batches, 784-256-15 b32,1", first);
   int code = EXIT_OK;
   for (size_t i = 0; i < batch.count && !code; i++) {
-    char named[128];
-    snprintf(named, sizeof named, "%.60s b%zu: %.50s", first, batch.item[i], from);
+    char named[192];
+    snprintf(named, sizeof named, "%.60s b%zu: %.100s", first, batch.item[i], from);
     code = add_network(list, &net, batch.item[i], named);
   }
   return code;
