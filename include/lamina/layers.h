@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * lamina/layers.h: layers that normalise, softmax along any axes, gated units. Each appends a node as those of lamina/graph.h do;
- * options may be NULL, 0 means Keras's default, and a sentence tells what does not fit.
+ * lamina/layers.h: layers that normalise and whiten, softmax along any axes, gated units. Each appends a node as those of
+ * lamina/graph.h do; options may be NULL, 0 means Keras's default, and a sentence tells what does not fit.
  */
 #ifndef LAMINA_LAYERS_H
 #define LAMINA_LAYERS_H
@@ -12,6 +12,49 @@
 extern "C" {
 #endif
 
+/* ---- statistics of the data -------------------------------------------------------------------------------------- */
+
+typedef struct lam_normalization_options {
+  lam_axes axes;     /* {-1}: each place on them has a mean and a variance of its own; they must be the last ones */
+  bool invert;       /* y = x * max(sqrt(variance), 1e-7) + mean: the way back */
+  const float *mean; /* NULL: lam_adapt computes both. Else both, `count` numbers each, as many as there are places; copied */
+  const float *variance;
+  size_t count;
+  uint64_t reserved[8];
+} lam_normalization_options;
+
+/* lam_normalization with options. What is given here is not adapted. Errors: LAM_INVALID_ARGUMENT for one of mean and variance
+ * alone, a number that is not finite, a variance below 0; LAM_INVALID_SHAPE for axes that are not the last ones, or another
+ * count. Since 0.1. */
+LAM_API lam_node lam_normalization_with(lam_node x, const lam_normalization_options *options);
+
+/* Which of the matrices that whiten: X(NAME, name). */
+#define LAM_WHITENING_LIST(X)                                                                                                    \
+  X(WHITENING_PCA, pca)                                                                                                          \
+  X(WHITENING_ZCA, zca)
+
+typedef enum lam_whitening_type {
+#define LAM_X(NAME, name) LAM_##NAME,
+  LAM_WHITENING_LIST(LAM_X)
+#undef LAM_X
+} lam_whitening_type;
+
+typedef struct lam_whitening_options {
+  lam_whitening_type type;
+  float epsilon;     /* 1e-6, added to the eigenvalues; at least 0 */
+  size_t components; /* of pca: how many of the largest are kept; 0: all */
+  uint64_t reserved[8];
+} lam_whitening_options;
+
+/* y = (x - mean) W along the last axis: where Normalization makes variances 1, this makes covariances 0 too. lam_adapt takes mean
+ * and covariance from the data, in double (the population's: divided by the number of rows), and the eigenvectors v and
+ * eigenvalues e of the covariance from LAPACKE: the columns of W are v / sqrt(e + epsilon) by falling e, each v with its largest
+ * element positive (pca), or W is the sum of v v^T / sqrt(e + epsilon), which changes x least (zca; as Keras's
+ * ImageDataGenerator). Weights "mean" and "matrix", zeros and the identity at first, are not trained; their bits are LAPACK's.
+ * Adapting takes time as rows times the square of the columns. Errors of lam_adapt: LAM_UNSUPPORTED in a build without LAPACKE.
+ * Source: Kessy, Lewin, Strimmer, "Optimal whitening and decorrelation", The American Statistician 72, 2018. Since 0.1. */
+LAM_API lam_node lam_whitening(lam_node x, const lam_whitening_options *options);
+
 /* ---- batch normalization ----------------------------------------------------------------------------------------- */
 
 typedef struct lam_batch_normalization_options {
@@ -21,6 +64,8 @@ typedef struct lam_batch_normalization_options {
   bool no_scale;  /* without gamma */
   lam_initializer beta_initializer, gamma_initializer;                  /* zeros, ones */
   lam_initializer moving_mean_initializer, moving_variance_initializer; /* zeros, ones */
+  lam_regularizer beta_regularizer, gamma_regularizer;
+  lam_constraint beta_constraint, gamma_constraint;
   uint64_t reserved[8];
 } lam_batch_normalization_options;
 
@@ -47,6 +92,8 @@ typedef struct lam_layer_normalization_options {
   bool no_center;                                      /* without beta */
   bool no_scale;                                       /* without gamma */
   lam_initializer beta_initializer, gamma_initializer; /* zeros, ones */
+  lam_regularizer beta_regularizer, gamma_regularizer;
+  lam_constraint beta_constraint, gamma_constraint;
   uint64_t reserved[8];
 } lam_layer_normalization_options;
 
@@ -57,8 +104,8 @@ typedef struct lam_layer_normalization_options {
  * beta| + |y|). Source: Ba, Kiros, Hinton, "Layer normalization", 2016. Since 0.1. */
 LAM_API lam_node lam_layer_normalization(lam_node x, const lam_layer_normalization_options *options);
 
-/* Keras's RMSNormalization: y = x / sqrt(mean(x^2) + epsilon) * scale. no_center and beta_initializer say nothing here;
- * gamma_initializer is that of the weight "scale". Source: Zhang, Sennrich, NeurIPS 2019. Since 0.1. */
+/* Keras's RMSNormalization: y = x / sqrt(mean(x^2) + epsilon) * scale. no_center and what is called beta say nothing here;
+ * what is called gamma is the weight "scale". Source: Zhang, Sennrich, NeurIPS 2019. Since 0.1. */
 LAM_API lam_node lam_rms_normalization(lam_node x, const lam_layer_normalization_options *options);
 
 /* ---- softmax along axes ------------------------------------------------------------------------------------------ */

@@ -132,4 +132,8 @@ lam_status lam_check_matrix(lam_context *context, const char *function, const ch
  * uniformly distributed. `w` is row-major without gaps. LAM_UNSUPPORTED where the build has no LAPACKE. */
 lam_status lam_orthogonal(lam_context *context, float *w, size_t rows, size_t columns, float gain);
 
+/* Eigenvalues, rising, of a symmetric n x n matrix, of which the upper and the lower triangle are there; its rows become the
+ * eigenvectors. LAM_UNSUPPORTED where the build has no LAPACKE. */
+lam_status lam_symmetric_eigen(lam_context *context, double *a, double *values, size_t n);
+
 #endif

@@ -76,7 +76,28 @@ lam_status lam_orthogonal(lam_context *context, float *w, size_t rows, size_t co
   lam_release(context, numbers, 2 * least * sizeof *numbers);
   return status;
 }
+
+/* In LAPACK's columns are what are rows here. */
+lam_status lam_symmetric_eigen(lam_context *context, double *a, double *values, size_t n) {
+  if (n > INT_MAX) return lam_fail(context, LAM_INVALID_ARGUMENT, "a matrix of %zu columns is more than LAPACK takes", n);
+  lapack_int size = (lapack_int)n, bad, work_size;
+  double most = 0;
+  bad = LAPACKE_dsyev_work(LAPACK_COL_MAJOR, 'V', 'U', size, a, size, values, &most, -1);
+  work_size = (lapack_int)most;
+  double *work = bad ? NULL : lam_allocate_array(context, (size_t)work_size, sizeof *work);
+  if (!bad && !work) return LAM_OUT_OF_MEMORY;
+  if (!bad) bad = LAPACKE_dsyev_work(LAPACK_COL_MAJOR, 'V', 'U', size, a, size, values, work, work_size);
+  lam_release(context, work, work ? (size_t)work_size * sizeof *work : 0);
+  if (!bad) return LAM_OK;
+  return lam_fail(context, LAM_SYSTEM, "LAPACK finds no eigenvalues of a %zu x %zu matrix (info %d)", n, n, (int)bad);
+}
 #else
+lam_status lam_symmetric_eigen(lam_context *context, double *a, double *values, size_t n) {
+  (void)a, (void)values;
+  return lam_fail(context, LAM_UNSUPPORTED, "the eigenvalues of a %zu x %zu matrix need LAPACKE, which this build does not have",
+                  n, n);
+}
+
 lam_status lam_orthogonal(lam_context *context, float *w, size_t rows, size_t columns, float gain) {
   (void)w, (void)gain;
   return lam_fail(context, LAM_UNSUPPORTED, "an orthogonal matrix of %zu x %zu needs LAPACKE, which this build does not have",

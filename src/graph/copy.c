@@ -50,7 +50,7 @@ static lam_status copy_nodes(const lam_model *model, lam_graph *graph, bool weig
     lam_node copy = lam_copy_node(graph, model, i, inputs, NULL);
     if (!lam_node_ok(copy))
       status = lam_error_status(context);
-    else if (weights)
+    else if (weights || !node->layer->origin) /* what was given with the layer's options is a part of them */
       status = copy_initial(context, graph->nodes[copy.index].layer, node->layer);
   }
   lam_release(context, inputs, most * sizeof *inputs);

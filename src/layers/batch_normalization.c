@@ -17,6 +17,11 @@ static const lam_batch_normalization_options *options_of(const lam_layer *layer)
   return &((const lam_batch_layer *)layer->options)->options;
 }
 
+static lam_gain gain_of(const lam_batch_normalization_options *o, bool gamma) {
+  if (gamma) return (lam_gain){ o->gamma_initializer, o->gamma_regularizer, o->gamma_constraint };
+  return (lam_gain){ o->beta_initializer, o->beta_regularizer, o->beta_constraint };
+}
+
 #define FIELD(kind, member) LAM_FIELD_##kind, offsetof(lam_batch_layer, options.member)
 #define INITIALIZER(member)                                                                                                      \
   { #member, FIELD(ENUM, member.type), lam_initializer_names }, { #member "_value", FIELD(FLOAT, member.value), NULL }
@@ -29,6 +34,10 @@ static const lam_field fields[] = {
   INITIALIZER(gamma_initializer),
   INITIALIZER(moving_mean_initializer),
   INITIALIZER(moving_variance_initializer),
+  LAM_REGULARIZER_FIELDS(lam_batch_layer, options.beta_regularizer, "beta_regularizer"),
+  LAM_REGULARIZER_FIELDS(lam_batch_layer, options.gamma_regularizer, "gamma_regularizer"),
+  LAM_CONSTRAINT_FIELDS(lam_batch_layer, options.beta_constraint, "beta_constraint"),
+  LAM_CONSTRAINT_FIELDS(lam_batch_layer, options.gamma_constraint, "gamma_constraint"),
   { NULL, LAM_FIELD_FLOAT, 0, NULL },
 };
 #undef INITIALIZER
@@ -47,10 +56,10 @@ static lam_status check(lam_context *context, const lam_layer *layer) {
     return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: reserved fields of lam_batch_normalization_options must be zero",
                     layer->name);
   lam_status status = lam_check_epsilon(context, layer->name, options->epsilon);
-  const lam_initializer all[] = { options->beta_initializer, options->gamma_initializer, options->moving_mean_initializer,
-                                  options->moving_variance_initializer };
-  for (size_t i = 0; i < sizeof all / sizeof *all && !status; i++) status = lam_check_initializer(context, layer->name, all[i]);
-  return status;
+  if (!status) status = lam_check_gain(context, layer->name, "beta", gain_of(options, false));
+  if (!status) status = lam_check_gain(context, layer->name, "gamma", gain_of(options, true));
+  if (!status) status = lam_check_initializer(context, layer->name, options->moving_mean_initializer);
+  return status ? status : lam_check_initializer(context, layer->name, options->moving_variance_initializer);
 }
 
 static lam_status shape(const lam_layer *layer, lam_shaping *shaping) {
@@ -58,8 +67,8 @@ static lam_status shape(const lam_layer *layer, lam_shaping *shaping) {
   lam_shape in = shaping->inputs[0], row = { { in.size[in.rank - 1] }, 1 };
   shaping->output = in;
   lam_status status = LAM_OK;
-  if (!options->no_scale) status = lam_declare_gain(shaping, "gamma", row, options->gamma_initializer, LAM_ONES);
-  if (!status && !options->no_center) status = lam_declare_gain(shaping, "beta", row, options->beta_initializer, LAM_ZEROS);
+  if (!options->no_scale) status = lam_declare_gain(shaping, "gamma", row, gain_of(options, true), LAM_ONES);
+  if (!status && !options->no_center) status = lam_declare_gain(shaping, "beta", row, gain_of(options, false), LAM_ZEROS);
   lam_initializer mean = lam_initializer_or(options->moving_mean_initializer, LAM_ZEROS);
   lam_initializer variance = lam_initializer_or(options->moving_variance_initializer, LAM_ONES);
   if (!status) status = lam_declare_fixed_weight(shaping, "moving_mean", row, mean);

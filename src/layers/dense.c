@@ -146,6 +146,23 @@ static lam_operation *emit_product(lam_lowering *lowering, const char *name,
   return operation;
 }
 
+lam_operation *lam_emit_product(lam_lowering *lowering, lam_buffer y, lam_buffer x, float *w, size_t in, size_t units) {
+  lam_operation *operation = emit_product(lowering, "forward", run_forward, units, in);
+  if (!operation) return NULL;
+  lam_bind(lowering, 0, y, units);
+  lam_bind(lowering, 1, x, in);
+  lam_bind_memory(lowering, 2, w, units);
+  return operation;
+}
+
+lam_status lam_emit_product_backward(lam_lowering *lowering, lam_buffer dx, lam_buffer dy, float *w, size_t in, size_t units) {
+  if (!emit_product(lowering, "input gradient", run_input_gradient, in, units)) return LAM_OUT_OF_MEMORY;
+  lam_bind(lowering, 0, dx, in);
+  lam_bind(lowering, 1, dy, units);
+  lam_bind_memory(lowering, 2, w, units);
+  return LAM_OK;
+}
+
 static size_t width_in(const lam_lowering *lowering) {
   const lam_shape *in = lam_input_shape(lowering, 0);
   return in->size[in->rank - 1];
@@ -158,13 +175,11 @@ static lam_status forward(const lam_layer *layer, lam_lowering *lowering) {
   bool apart = f.activation != LAM_LINEAR && !lam_function_is_plain_relu(&f);
   lam_buffer y = lam_output_value(lowering), product = y;
   if (apart && lam_function_from_x(f.activation) && lam_has_backward(lowering)) product = lam_saved_value(lowering);
-  lam_operation *operation = emit_product(lowering, "forward", run_forward, units, in);
+  lam_operation *operation =
+      lam_emit_product(lowering, product, lam_input_value(lowering, 0), lam_weight_values(lowering, 0), in, units);
   if (!operation) return LAM_OUT_OF_MEMORY;
   operation->function = apart ? lam_function_of(LAM_LINEAR) : f;
   operation->weight = dense->options.no_bias ? NULL : lam_weight_values(lowering, 1);
-  lam_bind(lowering, 0, product, units);
-  lam_bind(lowering, 1, lam_input_value(lowering, 0), in);
-  lam_bind_memory(lowering, 2, lam_weight_values(lowering, 0), units);
   return apart ? lam_emit_activation(lowering, y, product) : LAM_OK;
 }
 
@@ -192,11 +207,7 @@ static lam_status backward(const lam_layer *layer, lam_lowering *lowering) {
   }
   if (!lam_wants_input_gradient(lowering, 0)) return LAM_OK;
   lam_buffer dx = lam_input_gradient_value(lowering, 0);
-  if (!emit_product(lowering, "input gradient", run_input_gradient, in, units)) return LAM_OUT_OF_MEMORY;
-  lam_bind(lowering, 0, dx, in);
-  lam_bind(lowering, 1, dy, units);
-  lam_bind_memory(lowering, 2, lam_weight_values(lowering, 0), units);
-  return LAM_OK;
+  return lam_emit_product_backward(lowering, dx, dy, lam_weight_values(lowering, 0), in, units);
 }
 
 const lam_layer_type lam_dense_type = {

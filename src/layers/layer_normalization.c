@@ -14,6 +14,11 @@ static bool is_centered(const lam_layer *layer) { return layer->type == &lam_lay
 static bool has_beta(const lam_layer *layer) { return is_centered(layer) && !options_of(layer)->no_center; }
 static bool has_gamma(const lam_layer *layer) { return !options_of(layer)->no_scale; }
 
+static lam_gain gain_of(const lam_layer_normalization_options *o, bool gamma) {
+  if (gamma) return (lam_gain){ o->gamma_initializer, o->gamma_regularizer, o->gamma_constraint };
+  return (lam_gain){ o->beta_initializer, o->beta_regularizer, o->beta_constraint };
+}
+
 #define FIELD(kind, member) LAM_FIELD_##kind, offsetof(lam_layer_normalization_options, member)
 #define INITIALIZER(member)                                                                                                      \
   { #member, FIELD(ENUM, member.type), lam_initializer_names }, { #member "_value", FIELD(FLOAT, member.value), NULL }
@@ -24,6 +29,10 @@ static const lam_field fields[] = {
   { "no_scale", FIELD(FLAG, no_scale), NULL },
   INITIALIZER(beta_initializer),
   INITIALIZER(gamma_initializer),
+  LAM_REGULARIZER_FIELDS(lam_layer_normalization_options, beta_regularizer, "beta_regularizer"),
+  LAM_REGULARIZER_FIELDS(lam_layer_normalization_options, gamma_regularizer, "gamma_regularizer"),
+  LAM_CONSTRAINT_FIELDS(lam_layer_normalization_options, beta_constraint, "beta_constraint"),
+  LAM_CONSTRAINT_FIELDS(lam_layer_normalization_options, gamma_constraint, "gamma_constraint"),
   { NULL, LAM_FIELD_FLOAT, 0, NULL },
 };
 #undef INITIALIZER
@@ -36,8 +45,8 @@ static lam_status check(lam_context *context, const lam_layer *layer) {
                     layer->name);
   lam_status status = lam_check_axes(context, layer->name, &options->axes);
   if (!status) status = lam_check_epsilon(context, layer->name, options->epsilon);
-  if (!status) status = lam_check_initializer(context, layer->name, options->beta_initializer);
-  return status ? status : lam_check_initializer(context, layer->name, options->gamma_initializer);
+  if (!status) status = lam_check_gain(context, layer->name, "beta", gain_of(options, false));
+  return status ? status : lam_check_gain(context, layer->name, "gamma", gain_of(options, true));
 }
 
 static lam_status shape(const lam_layer *layer, lam_shaping *shaping) {
@@ -48,9 +57,9 @@ static lam_status shape(const lam_layer *layer, lam_shaping *shaping) {
     return lam_shape_fail(shaping, "its axes must be the last ones of these rows");
   lam_status status = LAM_OK;
   const char *gamma = is_centered(layer) ? "gamma" : "scale";
-  if (has_gamma(layer)) status = lam_declare_gain(shaping, gamma, last, options->gamma_initializer, LAM_ONES);
+  if (has_gamma(layer)) status = lam_declare_gain(shaping, gamma, last, gain_of(options, true), LAM_ONES);
   if (status || !has_beta(layer)) return status;
-  return lam_declare_gain(shaping, "beta", last, options->beta_initializer, LAM_ZEROS);
+  return lam_declare_gain(shaping, "beta", last, gain_of(options, false), LAM_ZEROS);
 }
 
 /* ---- operations --------------------------------------------------------------------------------------------------- */
@@ -115,6 +124,7 @@ static lam_status forward(const lam_layer *layer, lam_lowering *lowering) {
 }
 
 static lam_status backward_weights(const lam_layer *layer, lam_lowering *lowering, lam_buffer dy, lam_buffer x) {
+  if (lam_is_frozen(lowering)) return LAM_OK;
   if (has_gamma(layer)) {
     lam_operation *operation = emit(lowering, layer, "weight gradient", run_factors);
     if (!operation) return LAM_OUT_OF_MEMORY;

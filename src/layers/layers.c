@@ -23,6 +23,7 @@ const lam_layer_type *const lam_layer_types[] = {
   &lam_layer_normalization_type,
   &lam_rms_normalization_type,
   &lam_glu_type,
+  &lam_whitening_layer_type,
   &lam_softmax_types[0],
   &lam_softmax_types[1],
   &lam_softmax_types[2],
@@ -77,8 +78,15 @@ lam_initializer lam_initializer_or(lam_initializer said, lam_initializer_type st
   return said;
 }
 
-lam_status lam_declare_gain(lam_shaping *shaping, const char *name, lam_shape shape, lam_initializer said,
+lam_status lam_check_gain(lam_context *context, const char *layer, const char *name, lam_gain gain) {
+  lam_status status = lam_check_initializer(context, layer, gain.initializer);
+  if (!status) status = lam_check_regularizer(context, layer, name, gain.regularizer);
+  return status ? status : lam_check_constraint(context, layer, name, gain.constraint);
+}
+
+lam_status lam_declare_gain(lam_shaping *shaping, const char *name, lam_shape shape, lam_gain gain,
                             lam_initializer_type standard) {
   size_t width = shape.size[shape.rank - 1];
-  return lam_declare_weight(shaping, name, shape, lam_initializer_or(said, standard), width, width);
+  lam_status status = lam_declare_weight(shaping, name, shape, lam_initializer_or(gain.initializer, standard), width, width);
+  return status ? status : lam_declare_rules(shaping, gain.regularizer, gain.constraint);
 }

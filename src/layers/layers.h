@@ -12,7 +12,8 @@ extern const lam_layer_type lam_dense_type, lam_flatten_type, lam_activation_typ
 extern const lam_layer_type lam_merge_types[]; /* by lam_merge_type */
 extern const lam_layer_type lam_prelu_type, lam_reshape_type, lam_rescaling_type, lam_dropout_type, lam_gaussian_noise_type;
 extern const lam_layer_type lam_activity_regularization_type;
-extern const lam_layer_type lam_batch_normalization_type, lam_layer_normalization_type, lam_rms_normalization_type, lam_glu_type;
+extern const lam_layer_type lam_batch_normalization_type, lam_layer_normalization_type, lam_rms_normalization_type, lam_glu_type,
+    lam_whitening_layer_type;
 extern const lam_layer_type lam_softmax_types[3];
 
 /* The options of a Dense. */
@@ -20,6 +21,15 @@ typedef struct lam_dense_layer {
   size_t units;
   lam_dense_options options;
 } lam_dense_layer;
+
+/* The options of a Whitening. */
+typedef struct lam_whitening_layer {
+  lam_whitening_options options;
+} lam_whitening_layer;
+
+/* Whether a Normalization has statistics that were given, and so are not adapted. */
+bool lam_normalization_is_given(const lam_layer *layer);
+bool lam_normalization_is_inverted(const lam_layer *layer);
 
 /* Every layer type, ended by NULL. */
 extern const lam_layer_type *const lam_layer_types[];
@@ -62,8 +72,14 @@ static inline float lam_option(float value, float standard) {
   return value == 0.0f ? standard : value == LAM_ZERO ? 0.0f : value;
 }
 lam_initializer lam_initializer_or(lam_initializer said, lam_initializer_type standard);
-/* Declares a weight with a factor or a term for each element. */
-lam_status lam_declare_gain(lam_shaping *shaping, const char *name, lam_shape shape, lam_initializer said,
+/* A factor or a term for each element: what its options say of it. */
+typedef struct lam_gain {
+  lam_initializer initializer;
+  lam_regularizer regularizer;
+  lam_constraint constraint;
+} lam_gain;
+lam_status lam_check_gain(lam_context *context, const char *layer, const char *name, lam_gain gain);
+lam_status lam_declare_gain(lam_shaping *shaping, const char *name, lam_shape shape, lam_gain gain,
                             lam_initializer_type standard);
 
 /* Marks the axes of a shape; no axes said: the last one. False where one of them is not there, or is said twice. */
@@ -72,6 +88,11 @@ bool lam_find_axes(const lam_shape *shape, const lam_axes *axes, bool found[LAM_
 lam_status lam_shape_axes(lam_shaping *shaping, const lam_axes *axes, bool found[LAM_MAX_RANK]);
 /* The number of elements along the axes, and their sizes, where they are the last ones in any order; else 0. */
 size_t lam_last_axes(const lam_shape *shape, const lam_axes *axes, lam_shape *last);
+
+/* Emits y = x W along the last axis, W being `in` x units, and its input's gradient dx = dy W^T. The first is returned for what
+ * may follow it: a bias and a function. NULL and LAM_OUT_OF_MEMORY where memory is exhausted. */
+lam_operation *lam_emit_product(lam_lowering *lowering, lam_buffer y, lam_buffer x, float *w, size_t in, size_t units);
+lam_status lam_emit_product_backward(lam_lowering *lowering, lam_buffer dx, lam_buffer dy, float *w, size_t in, size_t units);
 
 /* Emits y = f(x) for the layer's function over its output shape, or dx = dy f'(x) from v, which is y or x
  * (lam_function_from_x); the buffers may be the same. */

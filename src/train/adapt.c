@@ -12,7 +12,7 @@ void lam_record_scaling(lam_model *model, const lam_dataset *data) {
   }
 }
 
-/* Sums over the columns of one input, a column being a place on the last axis. */
+/* Sums over the columns of one input, a column being a place on its last axes. */
 typedef struct lam_moments {
   size_t width, columns; /* of a row; of its last axis */
   float *row;
@@ -39,7 +39,7 @@ static void add_rows(const lam_model *model, const lam_dataset *data, size_t inp
 /* Two passes: the squares of distances from a mean that is known lose no digits. */
 static lam_status adapt_layer(lam_model *model, const lam_dataset *data, size_t input, const lam_model_node *layer) {
   lam_context *context = model->object.context;
-  lam_moments m = { .width = layer->width, .columns = layer->shape.size[layer->shape.rank - 1] };
+  lam_moments m = { .width = layer->width, .columns = model->weights[layer->first_weight].count };
   m.row = lam_allocate_array(context, m.width, sizeof *m.row);
   m.mean = lam_allocate_zero(context, 2 * m.columns * sizeof *m.mean);
   lam_status status = m.row && m.mean ? LAM_OK : LAM_OUT_OF_MEMORY;
@@ -63,16 +63,19 @@ static lam_status adapt_layers(lam_model *model, const lam_dataset *data) {
   lam_status status = LAM_OK;
   for (size_t i = 0; i < model->node_count && !status; i++) {
     const lam_model_node *node = &model->nodes[i];
-    if (node->layer->type != &lam_normalization_type) continue;
+    bool whitens = node->layer->type == &lam_whitening_layer_type;
+    bool normalizes = node->layer->type == &lam_normalization_type && !lam_normalization_is_given(node->layer);
+    if (!whitens && !normalizes) continue;
     for (size_t input = 0; input < model->input_count && !status; input++) {
       if (node->inputs[0] != model->inputs[input]) continue;
-      status = adapt_layer(model, data, input, node);
+      status = whitens ? lam_adapt_whitening(model, data, input, node) : adapt_layer(model, data, input, node);
       any = true;
     }
   }
   if (status || any) return status;
   return lam_fail(model->object.context, LAM_INVALID_ARGUMENT,
-                  "the model has no normalization layer right behind an input: there is nothing to adapt");
+                  "the model has no normalization layer right behind an input whose statistics are not given: there is "
+                  "nothing to adapt");
 }
 
 lam_status lam_adapt(lam_model *model, const lam_dataset *data) {

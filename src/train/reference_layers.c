@@ -99,16 +99,18 @@ static void dense(lam_reference *r, size_t index, lam_term *y) {
     }
 }
 
-/* y = (x - mean) / max(sqrt(variance), 1e-7). */
+/* y = (x - mean) / d with d = max(sqrt(variance), 1e-7), or inverted x d + mean. */
 static void normalization(lam_reference *r, size_t index, lam_term *y) {
   const lam_model_node *node = lam_reference_node(r, index);
-  size_t n = lam_reference_last(node);
+  size_t n = r->model->weights[node->first_weight].count;
   for (size_t i = 0; i < r->rows * node->width; i++) {
-    lam_term difference = lam_minus(&r->tape, lam_reference_input(r, index, 0) + (lam_term)i,
-                                    lam_reference_weight(r, index, 0) + (lam_term)(i % n));
+    lam_term x = lam_reference_input(r, index, 0) + (lam_term)i, mean = lam_reference_weight(r, index, 0) + (lam_term)(i % n);
     lam_term deviation = lam_call(&r->tape, LAM_CURVE_SQRT, lam_reference_weight(r, index, 1) + (lam_term)(i % n));
     if (!lam_tape_above(&r->tape, deviation, (double)1e-7f)) deviation = lam_constant(&r->tape, (double)1e-7f);
-    y[i] = lam_tape_quotient(&r->tape, difference, deviation);
+    if (lam_normalization_is_inverted(node->layer))
+      y[i] = lam_plus(&r->tape, lam_times(&r->tape, x, deviation), mean);
+    else
+      y[i] = lam_tape_quotient(&r->tape, lam_minus(&r->tape, x, mean), deviation);
   }
 }
 

@@ -107,6 +107,9 @@ void lam_record_scaling(lam_model *model, const lam_dataset *data);
  * widths, kinds of targets, label ranges, finite numbers. */
 lam_status lam_trainer_check_data(lam_trainer *trainer, const lam_dataset *data);
 
+/* Fits a whitening right behind an input (whiten.c). */
+lam_status lam_adapt_whitening(lam_model *model, const lam_dataset *data, size_t input, const lam_model_node *layer);
+
 /* Runs the forward operations and losses on rows of a dataset. Fails where a layer from outside does. */
 lam_status lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, const uint32_t *rows, const lam_step *step);
 

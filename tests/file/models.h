@@ -29,7 +29,9 @@ static inline lam_model *test_model_of_all_layers(lam_context *context) {
   lam_graph *graph = lam_graph_create(context);
   lam_node picture = lam_input(graph, (lam_shape){ { 3, 4 }, 2 });
   lam_node vector = lam_named(lam_input(graph, (lam_shape){ { 6 }, 1 }), "vector.of-6");
-  lam_node rows = lam_dense(lam_normalization(picture), 5, &(lam_dense_options){ .activation = LAM_TANH, .no_bias = true });
+  lam_node whitened = lam_whitening(lam_normalization(picture), &(lam_whitening_options){ .components = 3, .epsilon = 0.5f });
+  lam_node scaled = lam_normalization_with(whitened, &(lam_normalization_options){ .invert = true, .axes = { { 1, 0 }, 2 } });
+  lam_node rows = lam_dense(scaled, 5, &(lam_dense_options){ .activation = LAM_TANH, .no_bias = true });
   lam_node flat = lam_dense(lam_flatten(rows), 6,
                             &(lam_dense_options){ .activation = LAM_RELU,
                                                   .kernel_initializer = { LAM_HE_NORMAL, 0 },

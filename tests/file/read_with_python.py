@@ -91,8 +91,15 @@ def run(layer, inputs, tensors):
         joined = [sum(parts, []) for parts in zip(*(rows_of(value) for value in inputs))]
         return shape[:-1] + [len(joined[0])], sum(joined, [])
     if kind == "Normalization":
-        mean, variance = tensors[name + "/mean"][1], tensors[name + "/variance"][1]
+        (places, mean), variance = tensors[name + "/mean"], tensors[name + "/variance"][1]
+        if options.get("invert"):
+            return shape, [x * max(v ** 0.5, 1e-7) + m for x, m, v in zip(numbers, mean, variance)]
+        assert "axes" not in options and places == shape[-1:]
         return shape, [(x - m) / max(v ** 0.5, 1e-7) for row in rows_of(inputs[0]) for x, m, v in zip(row, mean, variance)]
+    if kind == "Whitening":
+        mean, ((width, kept), matrix) = tensors[name + "/mean"][1], tensors[name + "/matrix"]
+        out = [sum((row[i] - mean[i]) * matrix[i * kept + j] for i in range(width)) for row in rows_of(inputs[0]) for j in range(kept)]
+        return shape[:-1] + [kept], out
     if kind == "BatchNormalization":
         gamma, beta, mean, variance = (tensors[name + "/" + weight][1] for weight in ("gamma", "beta", "moving_mean", "moving_variance"))
         factors = [g / (v + options["epsilon"]) ** 0.5 for g, v in zip(gamma, variance)]

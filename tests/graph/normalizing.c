@@ -82,10 +82,28 @@ VALUE(
       normalize_columns(y, WIDTH, small);
       scale(y, WIDTH, w[2], w[3]);
     })
-/* The moving statistics, 0.5 each here, act and stay. */
-LIKE(batch_frozen, lam_trainable(lam_batch_normalization(h, NULL), false),
-     for (size_t i = 0; i < ROWS * WIDTH; i++) y[i / WIDTH][i % WIDTH] = (y[i / WIDTH][i % WIDTH] - 0.5) / sqrt(0.5 + small);
+static void standardize(batch y, size_t period, const double *mean, const double *variance, double epsilon, bool invert) {
+  for (size_t i = 0; i < ROWS * WIDTH; i++) {
+    double *v = &y[0][0] + i, deviation = sqrt(variance[i % period] + epsilon);
+    *v = invert ? *v * deviation + mean[i % period] : (*v - mean[i % period]) / deviation;
+  }
+}
+/* The moving statistics act and stay. */
+LIKE(batch_frozen, lam_trainable(lam_batch_normalization(h, NULL), false), standardize(y, WIDTH, w[4], w[5], small, false);
      scale(y, WIDTH, w[2], w[3]))
+LIKE(normalization, lam_normalization(shaped(h, 3, 4)), standardize(y, 4, w[2], w[3], 0, false))
+LIKE(normalization_of_pictures, lam_normalization_with(shaped(h, 3, 4), &(lam_normalization_options){ .axes = { { 0, 1 }, 2 } }),
+     standardize(y, WIDTH, w[2], w[3], 0, false))
+LIKE(normalization_inverted, lam_normalization_with(h, &(lam_normalization_options){ .invert = true }),
+     standardize(y, WIDTH, w[2], w[3], 0, true))
+static lam_node build_whitening(lam_node h) { return lam_whitening(shaped(h, 3, 4), NULL); }
+static void value_whitening(batch y, batch h) {
+  double *out = &y[0][0], *in = &h[0][0];
+  for (size_t i = 0; i < ROWS * WIDTH; i++) {
+    out[i] = 0;
+    for (size_t k = 0; k < 4; k++) out[i] += (in[i / 4 * 4 + k] - w[2][k]) * w[3][k * 4 + i % 4];
+  }
+}
 LIKE(layer, lam_layer_normalization(h, NULL), normalize_rows(y, WIDTH, small, true); scale(y, WIDTH, w[2], w[3]))
 LIKE(layer_of_rows, lam_layer_normalization(shaped(h, 2, 6), &(lam_layer_normalization_options){ .no_scale = true }),
      normalize_rows(y, 6, small, true);
@@ -181,6 +199,10 @@ static const layer layers[] = {
   LAYER(batch_without_either, WIDTH),
   LAYER(batch_twice, WIDTH),
   LAYER(batch_frozen, WIDTH),
+  LAYER(normalization, WIDTH),
+  LAYER(normalization_of_pictures, WIDTH),
+  LAYER(normalization_inverted, WIDTH),
+  LAYER(whitening, WIDTH),
   LAYER(layer, WIDTH),
   LAYER(layer_of_rows, WIDTH),
   LAYER(layer_over_axes, WIDTH),
@@ -246,7 +268,7 @@ static void set_weights(lam_model *model) {
     float values[MOST];
     lam_model_parameter(model, i, &p);
     lam_random_uniform(values, p.count, 19, i, 0);
-    for (size_t j = 0; j < p.count; j++) w[i][j] = (double)(values[j] = p.fixed ? 0.5f : 2 * values[j] - 1);
+    for (size_t j = 0; j < p.count; j++) w[i][j] = (double)(values[j] = p.fixed ? 0.25f + values[j] / 2 : 2 * values[j] - 1);
     assert_int_equal(lam_model_set_parameter(model, p.name, values, p.count), LAM_OK);
   }
 }
@@ -358,8 +380,8 @@ static void refuses(lam_context *context, lam_node node, const char *sentence) {
 static void wrong_options_and_shapes_are_refused(void **state) {
   (void)state;
   lam_context *context = lam_context_create(NULL);
-  lam_node in[16];
-  for (size_t i = 0; i < 16; i++) in[i] = lam_input(lam_graph_create(context), (lam_shape){ { 2, 5 }, 2 });
+  lam_node in[20];
+  for (size_t i = 0; i < 20; i++) in[i] = lam_input(lam_graph_create(context), (lam_shape){ { 2, 5 }, 2 });
   refuses(context, lam_batch_normalization(in[0], &(lam_batch_normalization_options){ .momentum = 1.5f }),
           "batch_normalization: momentum is 1.5; it is at least 0 and at most 1");
   refuses(context, lam_batch_normalization(in[1], &(lam_batch_normalization_options){ .epsilon = -1 }),
@@ -382,6 +404,20 @@ static void wrong_options_and_shapes_are_refused(void **state) {
   refuses(context, lam_glu(in[8], 2),
           "glu (GLU) after input (InputLayer) of shape (2, 5): its axes name one that these rows do not "
           "have, or one twice");
+  refuses(context, lam_normalization_with(in[14], &(lam_normalization_options){ .mean = (float[]){ 1 }, .count = 1 }),
+          "a normalization is given both mean and variance, or neither");
+  const float five[] = { 1, 1, 1, 1, -1 };
+  refuses(context, lam_normalization_with(in[15], &(lam_normalization_options){ .mean = five, .variance = five, .count = 5 }),
+          "mean and variance 4 of a normalization are -1 and -1: they are finite, and a variance is at least 0");
+  refuses(
+      context, lam_normalization_with(in[16], &(lam_normalization_options){ .mean = five, .variance = five, .count = 4 }),
+      "normalization (Normalization) after input (InputLayer) of shape (2, 5): mean and variance have 4 numbers, and there are "
+      "5 places");
+  refuses(context, lam_whitening(in[17], &(lam_whitening_options){ .components = 6 }),
+          "whitening (Whitening) after input (InputLayer) of shape (2, 5): 6 components of 5 columns");
+  refuses(context, lam_whitening(in[18], &(lam_whitening_options){ .type = LAM_WHITENING_ZCA, .components = 2 }),
+          "whitening: components are chosen from a pca alone");
+  assert_true(lam_batch_normalization(in[19], &(lam_batch_normalization_options){ .gamma_regularizer = { .l2 = -1 } }).index < 0);
   refuses(context, lam_softmax_with(in[10], &(lam_softmax_options){ .activation = LAM_RELU }),
           "along axes run softmax, log_softmax and sparsemax");
   refuses(context, lam_softmax_with(in[11], &(lam_softmax_options){ .activation = LAM_SPARSEMAX, .mask = in[11] }),

@@ -104,6 +104,53 @@ static void adapt_refuses_what_it_cannot_do(void **state) {
   lam_context_destroy(context);
 }
 
+/* As Keras: what is given is not adapted, and the way back undoes it. */
+static void given_statistics_act_from_the_start_and_are_not_adapted(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(NULL);
+  lam_dataset *data = dataset_of(context);
+  const float mean[] = { 5000, 0, 7 }, variance[] = { 10000, 0.0001f, 0 };
+  lam_normalization_options options = { .mean = mean, .variance = variance, .count = IN };
+  lam_node there = lam_normalization_with(lam_input(lam_graph_create(context), (lam_shape){ { IN }, 1 }), &options);
+  options.invert = true;
+  lam_node outputs[] = { there, lam_normalization_with(there, &options) };
+  lam_model *model = lam_model_create(outputs, 2), *clone = lam_model_clone(model, NULL);
+  assert_non_null(model);
+  assert_non_null(clone);
+  float y[ROWS][IN], back[ROWS][IN], again[ROWS][IN];
+  assert_int_equal(lam_predict(model, data, NULL, &y[0][0], ROWS * IN), LAM_OK);
+  assert_int_equal(lam_predict(model, data, &(lam_predict_options){ .output = 1 }, &back[0][0], ROWS * IN), LAM_OK);
+  assert_int_equal(lam_predict(clone, data, NULL, &again[0][0], ROWS * IN), LAM_OK);
+  assert_memory_equal(again, y, sizeof y);
+  for (size_t i = 0; i < ROWS; i++)
+    for (size_t j = 0; j < IN; j++) {
+      /* Three roundings of y, and two more of the way back. */
+      double exact = ((double)rows[i][j] - (double)mean[j]) / fmax(sqrt((double)variance[j]), (double)1e-7f);
+      assert_true(fabs((double)y[i][j] - exact) <= 3 * 0x1p-24 * fabs(exact));
+      double size = fabs((double)rows[i][j]) + fabs((double)mean[j]);
+      assert_true(fabs((double)back[i][j] - (double)rows[i][j]) <= 6 * 0x1p-24 * size);
+    }
+  assert_int_equal(lam_adapt(model, data), LAM_INVALID_ARGUMENT);
+  lam_context_destroy(context);
+}
+
+static void every_place_of_a_picture_can_have_its_own_statistics(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(NULL);
+  const float pictures[4][2][2] = {
+    { { 1, 2 }, { 3, 5 } }, { { 3, 2 }, { 5, 1 } }, { { 1, 2 }, { 1, 5 } }, { { 3, 2 }, { 7, 1 } }
+  };
+  lam_array in = { .data = pictures, .rows = 4, .shape = { { 2, 2 }, 2 } };
+  lam_node x = lam_normalization_with(lam_input(lam_graph_create(context), (lam_shape){ { 2, 2 }, 2 }),
+                                      &(lam_normalization_options){ .axes = { { 0, 1 }, 2 } });
+  lam_model *model = lam_model_create(&x, 1);
+  assert_int_equal(lam_adapt(model, lam_dataset_create(context, &in, 1, NULL, 0)), LAM_OK);
+  const float mean[] = { 2, 2, 4, 3 }, variance[] = { 1, 0, 5, 4 };
+  assert_memory_equal(weight(model, 0), mean, sizeof mean);
+  assert_memory_equal(weight(model, 1), variance, sizeof variance);
+  lam_context_destroy(context);
+}
+
 /* ---- training ---------------------------------------------------------------------------------------------------- */
 
 /* An epsilon of 0 would make 0/0 of a weight without gradient in adam and rmsprop. */
@@ -271,6 +318,8 @@ int main(void) {
     cmocka_unit_test(adapt_sets_the_populations_mean_and_variance),
     cmocka_unit_test(adapt_sees_what_the_network_sees_and_every_row_of_a_picture),
     cmocka_unit_test(adapt_refuses_what_it_cannot_do),
+    cmocka_unit_test(given_statistics_act_from_the_start_and_are_not_adapted),
+    cmocka_unit_test(every_place_of_a_picture_can_have_its_own_statistics),
     cmocka_unit_test(no_optimizer_changes_mean_and_variance),
     cmocka_unit_test(the_model_tells_which_parameters_are_fixed),
     cmocka_unit_test(gradients_pass_through_it),
