@@ -104,7 +104,8 @@ def test_a_library_is_named_by_its_file_too():
 def test_threads_are_asked_for_and_observed():
     report, _ = measure("gemm", "--shapes", "4x5x6:NN", "--backends", "native", "--threads", "1,2", libraries=[])
     assert [result["threads"] for result in report["results"]] == [1, 2]
-    assert all(0 < result["threads_observed"] < 1.5 for result in report["results"]), report["results"]
+    # A worker that waits for so small a product spins, or not, as the machine is busy: nothing is said of the second.
+    assert all(0 < result["threads_observed"] < result["threads"] + 0.5 for result in report["results"]), report["results"]
 
 
 def test_an_idle_worker_is_stopped_and_ends_with_the_program():
