@@ -6,7 +6,7 @@ What it leaves out changes no figure that stays:
   traces    Only those named below. Weights of large layers become sums and first elements. Inputs that are 0 in every row go,
             with their rows of the first kernel: they add nothing to a product, and their gradient is 0. Traces marked "first
             batch" keep one step of training.
-  cases     The core tier, of the kinds below, up to their numbers; inputs as float32, which the library takes, in its shortest decimals, and other
+  cases     The core tier, and all tiers of metrics, of the kinds below, up to their numbers; inputs as float32, which the library takes, in its shortest decimals, and other
             figures with 12 digits, 1e-12 of themselves where the tightest bound is 1e-6.
   extremes  Those of the functions below: the exact answers, with 9 digits where the bound is 4e-6; not those of other
             libraries, nor cases without one.
@@ -33,7 +33,7 @@ TRACES = {
     "shared_layer_two_branches": WHOLE,
 }
 # Of each kind, how many cases of one function or layer: Keras runs activations on several random inputs.
-KINDS = {"activation": 2, "layer": 3, "loss": 99, "op": 99, "optimizer": 99}
+KINDS = {"activation": 2, "layer": 3, "loss": 99, "metric": 3, "op": 99, "optimizer": 99}
 LEFT_OUT = {"flatten.FlattenTest.test_flatten_dense#2"}  # as long as its twin, which has the default data_format
 EXTREMES = ("softmax", "log_softmax", "argmax", "sigmoid", "tanh", "relu", "exponential", "mean_squared_error", "_ce_from_",
             "leaky_relu", "elu", "gelu", "silu", "softplus", "softsign", "log_sigmoid")
@@ -159,7 +159,7 @@ def compact_cases(full):
     cases = []
     for case in full["cases"]:
         function = case["kind"], case["op"]
-        wanted = case["tier"] == "core" and case["id"] not in LEFT_OUT
+        wanted = (case["tier"] == "core" or case["kind"] == "metric") and case["id"] not in LEFT_OUT
         if not wanted or seen[function] == KINDS.get(case["kind"], 0):
             continue
         seen[function] += 1

@@ -72,7 +72,7 @@ enum { MAX_WRITTEN = 256 };
 
 /* Every option's value. */
 typedef struct settings {
-  const char *data, *data_dir, *only, *model, *layers, *gemm, *resume, *input, *config, *target, *delimiter, *vet;
+  const char *data, *data_dir, *only, *model, *layers, *gemm, *resume, *input, *config, *target, *delimiter, *vet, *metrics;
   const char *save, *json, *output; /* json: "-" is standard output */
   const char *plot, *plot_mistakes, *plot_weights, *class_names;
   lam_loss loss; /* LAM_NO_LOSS: not given */
@@ -162,7 +162,8 @@ typedef struct measurement {
   lam_result result;
   double binary_accuracy;  /* over all outputs, each on its side of 0.5; NaN where the loss is another or has one output */
   size_t classes;          /* output nodes, or 2 for one; 0: this is not about classes */
-  const lam_dataset *data; /* for the classes' names */
+  const lam_trainer *trainer; /* for its metrics */
+  const lam_dataset *data;    /* for the classes' names */
   uint64_t *confusion;     /* classes x classes: label, prediction; in the program's memory until it ends */
 } measurement;
 
@@ -174,6 +175,17 @@ double standard_error(lam_result result);
 /* "loss":...,"accuracy":..., and what else there is, without braces. */
 void json_measurement(FILE *file, const measurement *measured);
 void json_confusion(FILE *file, const measurement *measured);
+
+/* ---- metrics.c: --metrics ---- */
+
+/* Checks the list before anything is opened; adds its metrics to a trainer. */
+int check_metrics(const settings *options);
+int add_metrics(const settings *options, lam_trainer *trainer);
+/* A table of the trainer's metrics with their standard errors, as they stand; nothing where there are none. */
+void print_metrics(FILE *stream, const lam_trainer *trainer);
+/* ,"metrics":[{"name","value","standard_error"}], and of an epoch ,"metrics":{NAME:value},"val_metrics":{}; likewise. */
+void json_metrics(FILE *file, const lam_trainer *trainer);
+void json_metric_history(FILE *file, const lam_trainer *trainer, size_t epoch);
 
 /* ---- the commands ---- */
 int run_train(const settings *options);

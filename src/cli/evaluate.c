@@ -13,6 +13,7 @@ static void write_json(FILE *file, const void *user) {
   json_measurement(file, measured);
   json_field(file, ",", "accuracy_standard_error", standard_error(measured->result));
   fprintf(file, ",\"rows\":%llu", (unsigned long long)measured->result.rows);
+  json_metrics(file, measured->trainer);
   if (measured->confusion) json_confusion(file, measured);
   fputs("}\n", file);
 }
@@ -25,6 +26,7 @@ static int evaluate(const settings *options, lam_context *context, measurement *
   lam_trainer_options training;
   lam_dataset *data;
   code = make_trainer(options, model, &trainer);
+  if (!code) code = add_metrics(options, trainer);
   if (!code && lam_trainer_get_options(trainer, &training)) code = library_failed(context);
   if (!code) code = open_examined(context, options, model, &data);
   if (!code) code = encode_targets(context, model, training.loss, &data);
@@ -36,6 +38,7 @@ static int evaluate(const settings *options, lam_context *context, measurement *
 
 int run_evaluate(const settings *options) {
   int code = check_source(options);
+  if (!code) code = check_metrics(options);
   if (!code && options->json) code = check_writable("--json", options->json);
   if (!code) code = check_drawing("--plot-mistakes", options->plot_mistakes);
   if (code) return code;
@@ -47,6 +50,7 @@ int run_evaluate(const settings *options) {
     warn("there is no confusion matrix: the targets are not classes that the outputs stand for");
   if (!code && !(options->json && strcmp(options->json, "-") == 0)) {
     print_measurement(stdout, "", &measured);
+    print_metrics(stdout, measured.trainer);
     if (measured.confusion) print_confusion(stdout, &measured);
   }
   if (!code && options->json) code = write_file(options->json, write_json, &measured);

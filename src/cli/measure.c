@@ -59,7 +59,7 @@ int measure(lam_trainer *trainer, const lam_dataset *data, bool confusion, measu
   lam_model *model = lam_trainer_model(trainer);
   lam_context *context = model->object.context;
   lam_trainer_options how;
-  *measured = (measurement){ .binary_accuracy = (double)NAN, .data = data };
+  *measured = (measurement){ .binary_accuracy = (double)NAN, .trainer = trainer, .data = data };
   lam_status status = lam_trainer_get_options(trainer, &how);
   if (!status) status = lam_evaluate(trainer, data, &measured->result);
   if (!status && how.loss == LAM_BINARY_CROSSENTROPY && output_width(model) > 1) status = measure_binary(model, data, measured);

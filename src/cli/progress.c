@@ -5,6 +5,7 @@
  */
 #include "cli/progress.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@
 #define WHITE "\033[37m"
 #define RESET "\033[0m"
 
-enum { CELLS = 20, VALUES_SIZE = 512 };
+enum { CELLS = 20, VALUES_SIZE = 2048, MOST_VALUES = 40 };
 static const double redraw_seconds = 0.05;
 
 static double seconds_now(void) {
@@ -52,11 +53,41 @@ static void add_value(char values[VALUES_SIZE], const char *name, double value, 
   snprintf(values + used, VALUES_SIZE - used, plain ? " - %s: %.4f" : " - %s: %.4e", name, value);
 }
 
-static void add_values(char values[VALUES_SIZE], const lam_epoch *mean, bool bar) {
-  add_value(values, "accuracy", mean->accuracy, bar);
-  add_value(values, "loss", mean->loss, bar);
-  add_value(values, "val_accuracy", mean->val_accuracy, bar);
-  add_value(values, "val_loss", mean->val_loss, bar);
+/* All values, sorted by name: accuracy, loss and the metrics, and those of validation with their prefix. An accuracy that was
+ * asked for stands once. */
+typedef struct named_value {
+  char name[64];
+  double value;
+} named_value;
+
+static int by_name(const void *a, const void *b) {
+  return strcmp(((const named_value *)a)->name, ((const named_value *)b)->name);
+}
+
+static void put_value(named_value *values, size_t *count, const char *prefix, const char *name, double value) {
+  if (*count == MOST_VALUES) return;
+  named_value *next = &values[*count];
+  snprintf(next->name, sizeof next->name, "%s%.*s", prefix, (int)(sizeof next->name - sizeof "val_"), name);
+  next->value = value;
+  for (size_t i = 0; i < *count; i++)
+    if (strcmp(values[i].name, next->name) == 0 && !isnan(values[i].value)) return;
+  ++*count;
+}
+
+static void add_values(char text[VALUES_SIZE], const lam_progress *now, bool bar) {
+  named_value values[MOST_VALUES];
+  size_t count = 0;
+  put_value(values, &count, "", "accuracy", now->mean.accuracy);
+  put_value(values, &count, "", "loss", now->mean.loss);
+  put_value(values, &count, "val_", "accuracy", now->mean.val_accuracy);
+  put_value(values, &count, "val_", "loss", now->mean.val_loss);
+  for (size_t i = 0; i < now->metric_count; i++) {
+    const char *name = lam_metric_name(lam_trainer_metric(now->trainer, i));
+    put_value(values, &count, "", name, now->metrics[i]);
+    put_value(values, &count, "val_", name, now->val_metrics[i]);
+  }
+  qsort(values, count, sizeof *values, by_name);
+  for (size_t i = 0; i < count; i++) add_value(text, values[i].name, values[i].value, bar);
 }
 
 /* The first step also prepares things and is left out, unless it is the only one. */
@@ -81,7 +112,7 @@ static void draw(progress *shown, const lam_progress *now, double time, bool las
   int digits = snprintf(NULL, 0, "%zu", now->steps);
   int width = snprintf(count, sizeof count, "%*zu/%zu", digits, now->step, now->steps) + 1 + CELLS;
   char values[VALUES_SIZE] = "";
-  add_values(values, &now->mean, true);
+  add_values(values, now, true);
 
   for (int i = 0; i < shown->width; i++) fputc('\b', stream);
   fprintf(stream, "\r" BOLD "%s" RESET " ", count);
@@ -105,7 +136,7 @@ static void print_plain(const progress *shown, const lam_progress *now, double t
   char step[32];
   char values[VALUES_SIZE] = "";
   format_step_time(step, sizeof step, step_seconds(shown, now, time));
-  add_values(values, &now->mean, false);
+  add_values(values, now, false);
   fprintf(shown->stream, "%zu/%zu - %.0fs - %s%s\n", now->step, now->steps, time - shown->epoch_begin, step, values);
 }
 

@@ -53,6 +53,7 @@ static int check_options(const settings *options, const char *path) {
   int code = check_needed(options);
   if (!code) code = check_layers(options);
   if (!code) code = check_source(options);
+  if (!code) code = check_metrics(options);
   if (!code && path && strcmp(path, "-") == 0) code = wrong_usage("--save takes the name of a file, not \"-\"");
   if (!code && path && options->json && strcmp(path, options->json) == 0)
     code = wrong_usage("%s and --json both write \"%s\"; write two names", options->save ? "--save" : "--resume", path);
@@ -153,6 +154,7 @@ static int prepare(training *run) {
   lam_trainer_options how;
   int code = run->options->resume ? load(run) : build(run);
   if (!code && lam_trainer_get_options(run->trainer, &how)) code = library_failed(run->context);
+  if (!code) code = add_metrics(run->options, run->trainer);
   if (!code) code = encode_targets(run->context, run->model, how.loss, &run->data.train);
   if (!code) code = encode_targets(run->context, run->model, how.loss, &run->data.test);
   return code;
@@ -198,7 +200,10 @@ static int save(training *run) {
 static int evaluate(training *run) {
   if (!run->data.test) return EXIT_OK;
   int code = measure(run->trainer, run->data.test, false, &run->result);
-  if (!code && run->shown.stream) print_measurement(run->shown.stream, "Test: ", &run->result);
+  if (!code && run->shown.stream) {
+    print_measurement(run->shown.stream, "Test: ", &run->result);
+    print_metrics(run->shown.stream, run->trainer);
+  }
   return code;
 }
 
@@ -214,12 +219,14 @@ static void write_json(FILE *file, const void *user) {
     json_field(file, ",", "val_loss", epoch->val_loss);
     json_field(file, ",", "val_accuracy", epoch->val_accuracy);
     json_field(file, ",", "seconds", epoch->seconds);
+    json_metric_history(file, run->trainer, i);
     fputc('}', file);
   }
   fputs("],\"test\":", file);
   if (run->result.result.rows) {
     fputc('{', file);
     json_measurement(file, &run->result);
+    json_metrics(file, run->trainer);
     fputs("}}\n", file);
   } else
     fputs("null}\n", file);

@@ -181,8 +181,10 @@ static lam_status complete_thresholds(lam_metric *metric) {
   }
   for (size_t i = 0; i < count && from != &below_all; i++)
     if (!(from[i] >= 0.0f && from[i] <= 1.0f))
-      return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: threshold %zu is %s; it is from 0 to 1", metric->name, i,
-                      lam_format_float(text, from[i]));
+      return o->thresholds ? lam_fail(context, LAM_INVALID_ARGUMENT, "%s: threshold %zu is %s; it is from 0 to 1", metric->name,
+                                      i, lam_format_float(text, from[i]))
+                           : lam_fail(context, LAM_INVALID_ARGUMENT, "%s: threshold is %s; it is from 0 to 1", metric->name,
+                                      lam_format_float(text, from[i]));
   if (curve && !from && o->num_thresholds <= (size_t)ends)
     return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: num_thresholds is %zu; auc needs at least 2", metric->name,
                     o->num_thresholds);

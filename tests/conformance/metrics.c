@@ -188,9 +188,10 @@ static outcome compare_result(run *r, const lam_metric *metric, item root) {
   double *values = take(count ? count : 1, sizeof *values);
   float *got = take(count ? count : 1, sizeof *got);
   if (!tensor_read(&expected, item_field(root, "expected"))) return skip(r, "the expected result is no tensor");
-  /* A test that looks at a metric's function has a figure for each row, but what Keras's metric gives is there too. */
-  if (expected.count != count && !tensor_read(&expected, item_field(root, "keras_value"))) return miss(r, "no result");
-  if (expected.count != count) return miss(r, "%zu figures for %zu results", expected.count, count);
+  /* A test that looks at a metric's function has a figure for each row: the metric is their mean. */
+  for (size_t i = 1; i < expected.count && count == 1; i++) expected.data[0] += expected.data[i];
+  if (count == 1) expected.data[0] /= (double)expected.count;
+  if (expected.count != count && count != 1) return miss(r, "%zu figures for %zu results", expected.count, count);
   if (lam_metric_values(metric, values, NULL, count)) return refused(r, "lam_metric_values");
   for (size_t i = 0; i < count; i++) got[i] = (float)values[i];
   double rtol = item_number(item_field(tolerance, "rtol")), atol = item_number(item_field(tolerance, "atol"));
