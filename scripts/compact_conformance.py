@@ -33,7 +33,7 @@ TRACES = {
     "shared_layer_two_branches": WHOLE,
 }
 # Of each kind, how many cases of one function or layer: Keras runs activations on several random inputs.
-KINDS = {"activation": 2, "layer": 3, "loss": 99, "metric": 3, "op": 99, "optimizer": 99}
+KINDS = {"activation": 2, "layer": 3, "loss": 99, "metric": 3, "op": 99, "optimizer": 99, "regularizer": 2}
 LEFT_OUT = {"flatten.FlattenTest.test_flatten_dense#2"}  # as long as its twin, which has the default data_format
 EXTREMES = ("softmax", "log_softmax", "argmax", "sigmoid", "tanh", "relu", "exponential", "mean_squared_error", "_ce_from_",
             "leaky_relu", "elu", "gelu", "silu", "softplus", "softsign", "log_sigmoid")

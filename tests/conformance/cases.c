@@ -342,6 +342,7 @@ static outcome optimizer_case(run *r, const kase *k) {
 /* ---- metrics ----------------------------------------------------------------------------------------------------- */
 
 static outcome run_metric_case(run *r, const kase *k) { return metric_case(r, k->root); }
+static outcome run_rule_case(run *r, const kase *k) { return rule_case(r, k->root); }
 
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
@@ -350,8 +351,8 @@ static const struct {
   outcome (*run)(run *r, const kase *k);
 } kinds[] = {
   { "activation", activation_case }, { "loss", loss_case },           { "op", op_case },
-  { "layer", layer_case },           { "optimizer", optimizer_case },
-  { "metric", run_metric_case },
+  { "layer", layer_case },           { "optimizer", optimizer_case }, { "metric", run_metric_case },
+  { "regularizer", run_rule_case },  { "constraint", run_rule_case },
 };
 
 static outcome run_case(run *r, const kase *k, const char *kind) {

@@ -17,12 +17,17 @@ static outcome read_activation(run *r, item name, lam_activation *activation) {
 }
 
 static outcome make_dense(run *r, item settings, const lam_node *inputs, size_t count, lam_node *made) {
-  static const char *const known[] = { COMMON, "units", "activation", "use_bias", NULL };
+  static const char *const known[] = {
+    COMMON, "units", "activation", "use_bias", "kernel_regularizer", "bias_regularizer", "activity_regularizer", NULL
+  };
   item use_bias = item_field(settings, "use_bias");
   lam_dense_options options = { .no_bias = item_present(use_bias) && item_number(use_bias) == 0 };
   outcome result = check_defaults(r, "layer Dense", settings, known);
   if (!result) result = read_activation(r, item_field(settings, "activation"), &options.activation);
   if (result || count != 1) return result ? result : miss(r, "Dense takes one input");
+  options.kernel_regularizer = read_regularizer(item_field(settings, "kernel_regularizer"));
+  options.bias_regularizer = read_regularizer(item_field(settings, "bias_regularizer"));
+  options.activity_regularizer = read_regularizer(item_field(settings, "activity_regularizer"));
   *made = lam_dense(inputs[0], (size_t)item_number(item_field(settings, "units")), &options);
   return PASSED;
 }

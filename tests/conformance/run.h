@@ -63,6 +63,7 @@ outcome check_defaults(run *r, const char *what, item settings, const char *cons
 
 bool run_traces(run *r);
 outcome metric_case(run *r, item root); /* one of run_cases' (metrics.c) */
+outcome rule_case(run *r, item root);   /* a regularizer or a constraint (rules.c) */
 bool run_cases(run *r);
 bool run_extremes(run *r);
 
