@@ -96,6 +96,14 @@ def test_summary_of_branches_and_a_shared_layer_is_that_of_keras():
         assert succeed("summary", "--model", model) == BRANCHES
 
 
+def test_summary_counts_frozen_layers_as_keras_does():
+    with tempfile.TemporaryDirectory() as folder:
+        model = os.path.join(folder, "branches.safetensors")
+        subprocess.run([BRANCHES_PROGRAM, model, "shared"], check=True)
+        expected = BRANCHES.replace(" Trainable params: 36 (144.00 B)", " Trainable params: 11 (44.00 B)")
+        assert succeed("summary", "--model", model) == expected.replace(" 0 (0.00 B)", " 25 (100.00 B)")
+
+
 def test_summary_counts_large_networks_in_megabytes():
     text = succeed("summary", "--layers", "1024,10", "--input", "1024")
     assert "│ dense (Dense)                   │ (None, 1024)           │     1,049,600 │\n" in text, text

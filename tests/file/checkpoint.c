@@ -48,10 +48,16 @@ static const lam_optimizer_options optimizers[] = {
   { .type = LAM_SGD, .momentum = 0.9f, .nesterov = true },
 };
 
-/* The small model with noise, which a resumed fit must draw as if it had never stopped, and with moving statistics. */
+/* The small model with noise, which a resumed fit must draw as if it had never stopped, with moving statistics, a penalty, a
+ * constraint and a frozen layer. */
 static lam_model *noisy_model(lam_context *context) {
   lam_node x = lam_gaussian_noise(lam_input(lam_graph_create(context), (lam_shape){ { 2 }, 1 }), 0.05f);
-  x = lam_dropout(lam_dense(x, 8, &(lam_dense_options){ .activation = LAM_SILU }), 0.3f);
+  x = lam_dropout(lam_dense(x, 8,
+                            &(lam_dense_options){ .activation = LAM_SILU,
+                                                  .kernel_regularizer = { 0.01f, 0.01f },
+                                                  .kernel_constraint = { .type = LAM_MAX_NORM, .max_value = 1 } }),
+                  0.3f);
+  x = lam_trainable(lam_dense(x, 8, NULL), false);
   x = lam_batch_normalization(x, &(lam_batch_normalization_options){ .momentum = 0.8f });
   x = lam_dense(x, 2, &(lam_dense_options){ .activation = LAM_SOFTMAX });
   return lam_model_create(&x, 1);
@@ -98,6 +104,25 @@ static void a_resumed_fit_ends_in_the_bits_of_an_uninterrupted_one(void **state)
       lam_context_destroy(a);
       lam_context_destroy(c);
     }
+}
+
+/* What was frozen since is for the next trainer. */
+static void a_checkpoint_keeps_what_is_frozen_as_its_trainer_has_it(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(NULL);
+  lam_model *model = test_small_model(context);
+  assert_int_equal(lam_model_set_trainable(model, "dense", false), LAM_OK);
+  lam_trainer *trainer = lam_trainer_create(model, &(lam_trainer_options){ .loss = LAM_MEAN_SQUARED_ERROR });
+  assert_int_equal(lam_model_set_trainable(model, "dense", true), LAM_OK);
+  assert_int_equal(lam_model_set_trainable(model, "dense_1", false), LAM_OK);
+  assert_int_equal(lam_trainer_save(trainer, path), LAM_OK);
+  lam_trainer *loaded = lam_trainer_load(context, path);
+  assert_non_null(loaded);
+  lam_parameter first, second;
+  assert_int_equal(lam_model_parameter(lam_trainer_model(loaded), 0, &first), LAM_OK);
+  assert_int_equal(lam_model_parameter(lam_trainer_model(loaded), 2, &second), LAM_OK);
+  assert_true(first.frozen && !second.frozen);
+  lam_context_destroy(context);
 }
 
 static lam_trainer *trained(lam_context *context) {
@@ -191,6 +216,7 @@ int main(void) {
 #define WITH_FILE(test) cmocka_unit_test_setup_teardown(test, make_data, remove_file)
   const struct CMUnitTest tests[] = {
     WITH_FILE(a_resumed_fit_ends_in_the_bits_of_an_uninterrupted_one),
+    WITH_FILE(a_checkpoint_keeps_what_is_frozen_as_its_trainer_has_it),
     WITH_FILE(a_checkpoint_saved_again_gives_the_same_bytes_and_opens_as_a_model),
     WITH_FILE(positions_that_cannot_be_are_refused),
     WITH_FILE(every_failed_allocation_of_loading_is_a_status),
