@@ -82,11 +82,12 @@ typedef struct lam_initializer {
   float value; /* 0: the type's default above; LAM_ZERO: 0 */
 } lam_initializer;
 
-/* What a weight, or what a layer gives, costs: l1 times the sum of |w|, plus l2 times the sum of w^2. Each factor is at least 0; 0
- * is none. (Keras's L1() and L2() without a number have 0.01.) The penalties are part of the loss that fit, evaluate and callbacks
- * tell; their gradients, l1 sign(w) + 2 l2 w with sign(0) = 0, are added to those of the data, before anything else is done with
- * these. A weight's penalty counts once however often its layer is applied, and not while the layer is frozen. Sums are taken in
- * double: element i goes to chain i mod 16, then chain j + 8 is added to chain j, j + 4, j + 2, j + 1; whatever the threads. */
+/* What a weight, or what a layer gives, costs: l1 times the sum of |w|, plus l2 times the sum of w^2. Each factor is at least 0;
+ * 0 is none. (Keras's L1() and L2() without a number have 0.01.) The penalties are part of the loss that fit, evaluate and
+ * callbacks tell; their gradients, l1 sign(w) + 2 l2 w with sign(0) = 0, are added to those of the data, before anything else is
+ * done with these. A weight's penalty counts once however often its layer is applied, and not while the layer is frozen. Sums are
+ * taken in double: element i goes to chain i mod 16, then chain j + 8 is added to chain j, j + 4, j + 2, j + 1; whatever the
+ * threads. */
 typedef struct lam_regularizer {
   float l1, l2;
 } lam_regularizer;
@@ -163,6 +164,16 @@ LAM_API lam_node lam_activate_with(lam_node x, lam_activation activation, const 
 /* relu whose slope below 0 is a weight for each element of a row, "alpha"; the initialiser's default is zeros. Since 0.1. */
 LAM_API lam_node lam_prelu(lam_node x, lam_initializer alpha);
 
+typedef struct lam_prelu_options {
+  lam_initializer alpha_initializer; /* zeros */
+  lam_regularizer alpha_regularizer;
+  lam_constraint alpha_constraint;
+  uint64_t reserved[8];
+} lam_prelu_options;
+
+/* The same with all that can be said of the slopes; `options` may be NULL. Since 0.1. */
+LAM_API lam_node lam_prelu_with(lam_node x, const lam_prelu_options *options);
+
 /* The same elements as rows of another shape; one size may be 0: what is left. Costs nothing when it runs. Since 0.1. */
 LAM_API lam_node lam_reshape(lam_node x, lam_shape shape);
 
@@ -176,8 +187,8 @@ LAM_API lam_node lam_rescaling(lam_node x, float scale, float offset);
 LAM_API lam_node lam_dropout(lam_node x, float rate);
 LAM_API lam_node lam_gaussian_noise(lam_node x, float stddev);
 
-/* Keras's ActivityRegularization: passes its input on and adds its penalty, divided by the rows of the batch, to the loss; at each
- * of its applications. Costs nothing at inference. Since 0.1. */
+/* Keras's ActivityRegularization: passes its input on and adds its penalty, divided by the rows of the batch, to the loss; at
+ * each of its applications. Costs nothing at inference. Since 0.1. */
 LAM_API lam_node lam_activity_regularization(lam_node x, lam_regularizer regularizer);
 
 /* How several nodes of one shape become one: X(NAME, name). */

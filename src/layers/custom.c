@@ -32,9 +32,8 @@ static lam_status add_weight(lam_shaping *inner, const lam_custom_weight *weight
   if (weight->shape.rank == 0 || weight->shape.rank > LAM_MAX_RANK)
     return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: a weight has 1 to %d axes, not %zu", layer, LAM_MAX_RANK,
                     weight->shape.rank);
-  lam_status status = lam_check_initializer(context, layer, weight->initializer);
-  if (!status) status = lam_check_regularizer(context, layer, weight->name, weight->regularizer);
-  if (!status) status = lam_check_constraint(context, layer, weight->name, weight->constraint);
+  lam_gain said = { weight->initializer, weight->regularizer, weight->constraint };
+  lam_status status = lam_check_gain(context, layer, weight->name, said);
   if (status) return status;
   lam_initializer initializer = weight->initializer;
   if (initializer.type == LAM_INITIALIZER_DEFAULT) initializer.type = LAM_GLOROT_UNIFORM;

@@ -27,14 +27,6 @@ static const lam_field fields[] = {
 };
 #undef FIELD
 
-static lam_status check_rules(lam_context *context, const char *layer, const lam_dense_options *options) {
-  lam_status status = lam_check_regularizer(context, layer, "kernel", options->kernel_regularizer);
-  if (!status) status = lam_check_regularizer(context, layer, "bias", options->bias_regularizer);
-  if (!status) status = lam_check_regularizer(context, layer, "activity", options->activity_regularizer);
-  if (!status) status = lam_check_constraint(context, layer, "kernel", options->kernel_constraint);
-  return status ? status : lam_check_constraint(context, layer, "bias", options->bias_constraint);
-}
-
 static lam_status check(lam_context *context, const lam_layer *layer) {
   const lam_dense_layer *dense = dense_of(layer);
   const lam_dense_options *options = &dense->options;
@@ -44,9 +36,11 @@ static lam_status check(lam_context *context, const lam_layer *layer) {
   if (!lam_all_zero(options->reserved, sizeof options->reserved))
     return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: reserved fields of lam_dense_options must be zero", layer->name);
   lam_status status = lam_check_activation(context, layer->name, options->activation);
-  if (!status) status = lam_check_initializer(context, layer->name, options->kernel_initializer);
-  if (!status) status = lam_check_initializer(context, layer->name, options->bias_initializer);
-  return status ? status : check_rules(context, layer->name, options);
+  lam_gain kernel = { options->kernel_initializer, options->kernel_regularizer, options->kernel_constraint };
+  lam_gain bias = { options->bias_initializer, options->bias_regularizer, options->bias_constraint };
+  if (!status) status = lam_check_gain(context, layer->name, "kernel", kernel);
+  if (!status) status = lam_check_gain(context, layer->name, "bias", bias);
+  return status ? status : lam_check_regularizer(context, layer->name, "activity", options->activity_regularizer);
 }
 
 static lam_regularizer activity(const lam_layer *layer) { return dense_of(layer)->options.activity_regularizer; }

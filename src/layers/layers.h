@@ -72,7 +72,7 @@ static inline float lam_option(float value, float standard) {
   return value == 0.0f ? standard : value == LAM_ZERO ? 0.0f : value;
 }
 lam_initializer lam_initializer_or(lam_initializer said, lam_initializer_type standard);
-/* A factor or a term for each element: what its options say of it. */
+/* What the options of a weight say of it; lam_declare_gain is for factors and terms, one for each element. */
 typedef struct lam_gain {
   lam_initializer initializer;
   lam_regularizer regularizer;

@@ -5,28 +5,30 @@
 #include "kernels/array.h"
 #include "layers/layers.h"
 
-typedef struct lam_prelu_layer {
-  lam_initializer alpha;
-} lam_prelu_layer;
-
 static const lam_field fields[] = {
-  { "alpha_initializer", LAM_FIELD_ENUM, offsetof(lam_prelu_layer, alpha.type), lam_initializer_names },
-  { "alpha_initializer_value", LAM_FIELD_FLOAT, offsetof(lam_prelu_layer, alpha.value), NULL },
+  { "alpha_initializer", LAM_FIELD_ENUM, offsetof(lam_prelu_options, alpha_initializer.type), lam_initializer_names },
+  { "alpha_initializer_value", LAM_FIELD_FLOAT, offsetof(lam_prelu_options, alpha_initializer.value), NULL },
+  LAM_REGULARIZER_FIELDS(lam_prelu_options, alpha_regularizer, "alpha_regularizer"),
+  LAM_CONSTRAINT_FIELDS(lam_prelu_options, alpha_constraint, "alpha_constraint"),
   { NULL, LAM_FIELD_FLOAT, 0, NULL },
 };
 
-static lam_initializer alpha_of(const lam_layer *layer) { return ((const lam_prelu_layer *)layer->options)->alpha; }
+static const lam_prelu_options *options_of(const lam_layer *layer) { return (const lam_prelu_options *)layer->options; }
+
+static lam_gain alpha_of(const lam_prelu_options *options) {
+  return (lam_gain){ options->alpha_initializer, options->alpha_regularizer, options->alpha_constraint };
+}
 
 static lam_status check(lam_context *context, const lam_layer *layer) {
-  return lam_check_initializer(context, layer->name, alpha_of(layer));
+  const lam_prelu_options *options = options_of(layer);
+  if (!lam_all_zero(options->reserved, sizeof options->reserved))
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: reserved fields of lam_prelu_options must be zero", layer->name);
+  return lam_check_gain(context, layer->name, "alpha", alpha_of(options));
 }
 
 static lam_status shape(const lam_layer *layer, lam_shaping *shaping) {
-  lam_initializer alpha = alpha_of(layer);
-  size_t width = shaping->inputs[0].size[shaping->inputs[0].rank - 1];
-  if (alpha.type == LAM_INITIALIZER_DEFAULT) alpha.type = LAM_ZEROS;
   shaping->output = shaping->inputs[0];
-  return lam_declare_weight(shaping, "alpha", shaping->inputs[0], alpha, width, width);
+  return lam_declare_gain(shaping, "alpha", shaping->inputs[0], alpha_of(options_of(layer)), LAM_ZEROS);
 }
 
 /* Operands: y, x; weight: the slopes. */
@@ -90,7 +92,7 @@ static lam_status backward(const lam_layer *layer, lam_lowering *lowering) {
 const lam_layer_type lam_prelu_type = {
   .name = "PReLU",
   .prefix = "p_re_lu",
-  .options_size = sizeof(lam_prelu_layer),
+  .options_size = sizeof(lam_prelu_options),
   .fields = fields,
   .least_inputs = 1,
   .most_inputs = 1,
@@ -101,6 +103,10 @@ const lam_layer_type lam_prelu_type = {
   .backward = backward,
 };
 
+lam_node lam_prelu_with(lam_node x, const lam_prelu_options *options) {
+  return lam_graph_append_one(x, &lam_prelu_type, options);
+}
+
 lam_node lam_prelu(lam_node x, lam_initializer alpha) {
-  return lam_graph_append_one(x, &lam_prelu_type, &(lam_prelu_layer){ alpha });
+  return lam_prelu_with(x, &(lam_prelu_options){ .alpha_initializer = alpha });
 }

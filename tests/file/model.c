@@ -106,7 +106,7 @@ static void rules_of_weights_and_what_is_frozen_are_kept(void **state) {
     assert_true(model->layers[i]->frozen == loaded->layers[i]->frozen);
     frozen += model->layers[i]->frozen;
   }
-  assert_true(ruled == 2 && frozen == 1);
+  assert_true(ruled == 4 && frozen == 1);
   free(file.bytes);
   lam_context_destroy(context);
 }

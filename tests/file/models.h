@@ -47,7 +47,10 @@ static inline lam_model *test_model_of_all_layers(lam_context *context) {
       lam_reshape(lam_reshape(lam_activity_regularization(sum, (lam_regularizer){ 0.1f, 0 }), (lam_shape){ { 2, 0 }, 2 }),
                   (lam_shape){ { 6 }, 1 });
   shaped = lam_trainable(lam_dense(shaped, 6, NULL), false);
-  lam_node noisy = lam_gaussian_noise(lam_dropout(lam_prelu(shaped, (lam_initializer){ LAM_CONSTANT, 0.2f }), 0.25f), 0.1f);
+  const lam_prelu_options slopes = { .alpha_initializer = { LAM_CONSTANT, 0.2f },
+                                     .alpha_regularizer = { .l2 = 0.3f },
+                                     .alpha_constraint = { .type = LAM_NON_NEG } };
+  lam_node noisy = lam_gaussian_noise(lam_dropout(lam_prelu_with(shaped, &slopes), 0.25f), 0.1f);
   lam_node bent = lam_activate_with(lam_rescaling(noisy, 0.5f, LAM_ZERO), LAM_RELU,
                                     &(lam_activation_options){ .negative_slope = 0.1f, .max_value = 2, .threshold = 0.05f });
   for (lam_merge_type type = LAM_MERGE_SUBTRACT; type <= LAM_MERGE_MINIMUM; type++)
@@ -65,7 +68,9 @@ static inline lam_model *test_model_of_all_layers(lam_context *context) {
   shares = lam_softmax_with(shares, &(lam_softmax_options){ .activation = LAM_SPARSEMAX, .axes = { { 0 }, 1 } });
   bent = lam_layer_normalization(lam_merge(LAM_MERGE_ADD, (lam_node[]){ bent, shares }, 2),
                                  &(lam_layer_normalization_options){ .axes = { { 1, 0 }, 2 }, .no_center = true });
-  bent = lam_flatten(lam_rms_normalization(bent, &(lam_layer_normalization_options){ .gamma_initializer = { LAM_CONSTANT, 2 } }));
+  bent = lam_flatten(
+      lam_rms_normalization(bent, &(lam_layer_normalization_options){ .gamma_initializer = { LAM_CONSTANT, 2 },
+                                                                      .gamma_constraint = { .type = LAM_UNIT_NORM } }));
   lam_node both = lam_concatenate((lam_node[]){ lam_activate(sum, LAM_SIGMOID), vector, bent }, 3);
   lam_node outputs[] = { lam_named(lam_dense(both, 4, &(lam_dense_options){ .activation = LAM_SOFTMAX }), "classes"),
                          lam_dense(both, 1, NULL) };

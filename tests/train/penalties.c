@@ -188,6 +188,63 @@ static void the_parts_of_a_loop_add_the_gradients_of_penalties(void **state) {
   lam_context_destroy(context);
 }
 
+static const lam_regularizer l1 = { .l1 = 1 };
+static const lam_constraint at_most_half = { .type = LAM_MIN_MAX_NORM, .max_value = 0.5f };
+
+static lam_node ruled_batch(lam_node node) {
+  return lam_batch_normalization(node, &(lam_batch_normalization_options){ .beta_regularizer = l1,
+                                                                           .gamma_regularizer = l1,
+                                                                           .beta_constraint = at_most_half,
+                                                                           .gamma_constraint = at_most_half });
+}
+static const lam_layer_normalization_options ruled = { .beta_regularizer = { .l1 = 1 },
+                                                       .gamma_regularizer = { .l1 = 1 },
+                                                       .beta_constraint = { LAM_MIN_MAX_NORM, 0.5f, 0, 0, 0 },
+                                                       .gamma_constraint = { LAM_MIN_MAX_NORM, 0.5f, 0, 0, 0 } };
+static lam_node ruled_layer(lam_node node) { return lam_layer_normalization(node, &ruled); }
+static lam_node ruled_rms(lam_node node) { return lam_rms_normalization(node, &ruled); }
+static lam_node ruled_prelu(lam_node node) {
+  return lam_prelu_with(node, &(lam_prelu_options){ .alpha_regularizer = l1, .alpha_constraint = at_most_half });
+}
+
+static void update(lam_context *context, lam_model *model, size_t in);
+
+/* Without a gradient from above, what is left of it is the penalty's, 1 for what is above 0; and after an update no norm is more
+ * than 0.5. */
+static void other_layers_weights_have_penalties_and_constraints_too(void **state) {
+  (void)state;
+  lam_node (*const layers[])(lam_node) = { ruled_batch, ruled_layer, ruled_rms, ruled_prelu };
+  for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+    lam_context *context = lam_context_create(NULL);
+    lam_node node = layers[i](lam_input(lam_graph_create(context), (lam_shape){ { IN }, 1 }));
+    lam_model *model = lam_model_create(&node, 1);
+    if (!model) fail_msg("%s", lam_error_message(context));
+    lam_trainer *trainer = trainer_of(model);
+    lam_array in = { .data = x, .rows = ROWS, .shape = { { IN }, 1 } };
+    const float *none[] = { NULL }, ones[IN] = { 1, 1, 1, 1, 1 };
+    lam_parameter p;
+    size_t checked = 0;
+    for (size_t w = 0; w < lam_model_parameter_count(model); w++) {
+      assert_int_equal(lam_model_parameter(model, w, &p), LAM_OK);
+      if (!p.fixed) assert_int_equal(lam_model_set_parameter(model, p.name, ones, IN), LAM_OK);
+    }
+    assert_int_equal(lam_forward(trainer, &in, 1) | lam_backward(trainer, none, 1), LAM_OK);
+    for (size_t w = 0; w < lam_model_parameter_count(model); w++) {
+      assert_int_equal(lam_model_parameter(model, w, &p), LAM_OK);
+      for (size_t j = 0; !p.fixed && j < p.count; j++, checked++) assert_true(lam_gradient(trainer, w)[j] == 1.0f);
+    }
+    update(context, model, IN);
+    for (size_t w = 0; w < lam_model_parameter_count(model); w++) {
+      double norm = 0;
+      assert_int_equal(lam_model_parameter(model, w, &p), LAM_OK);
+      for (size_t j = 0; j < p.count; j++) norm += (double)p.data[j] * (double)p.data[j];
+      assert_true(p.fixed || fabs(sqrt(norm) - 0.5) < 1e-6); /* 1e-7 of it, and three roundings */
+    }
+    assert_int_equal(checked, i < 2 ? 2 * IN : IN);
+    lam_context_destroy(context);
+  }
+}
+
 static double evaluated(lam_context *context, lam_model *model) {
   lam_result result;
   lam_trainer *trainer = trainer_of(model);
@@ -312,7 +369,7 @@ static double constrained(lam_constraint c, double w, double norm) {
 static void update(lam_context *context, lam_model *model, size_t in) {
   lam_trainer_options options = { .optimizer = { .type = LAM_SGD, .learning_rate = LAM_ZERO } };
   lam_trainer *trainer = lam_trainer_create(model, &options);
-  const float row[TALL] = { 1, 1, 1, 1 }, *none[] = { NULL };
+  const float row[IN] = { 1, 1, 1, 1, 1 }, *none[] = { NULL };
   lam_array array = { .data = row, .rows = 1, .shape = { { in }, 1 } };
   if (!trainer || lam_forward(trainer, &array, 1) || lam_backward(trainer, none, 1) || lam_apply_gradients(trainer))
     fail_msg("%s", lam_error_message(context));
@@ -421,6 +478,7 @@ int main(void) {
     cmocka_unit_test(fit_tells_the_penalties_in_steps_epochs_and_validation),
     cmocka_unit_test(gradients_are_those_of_the_whole_loss),
     cmocka_unit_test(the_parts_of_a_loop_add_the_gradients_of_penalties),
+    cmocka_unit_test(other_layers_weights_have_penalties_and_constraints_too),
     cmocka_unit_test(a_shared_layer_s_weights_count_once_and_its_outputs_each_time),
     cmocka_unit_test(the_penalty_of_a_softmax_is_that_of_its_probabilities),
     cmocka_unit_test(an_activation_layer_does_not_join_a_layer_whose_output_is_penalised),
