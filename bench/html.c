@@ -134,7 +134,7 @@ static void put_tables(FILE *file, const result_list *list) {
 static void put_card(FILE *file, const report *r) {
   fact facts[MOST_FACTS];
   size_t count = report_facts(r, facts);
-  fputs("<h2>The machine</h2>\n", file);
+  if (count) fputs("<h2>The machine</h2>\n", file);
   if (r->card.busy)
     fprintf(file,
             "<p class=alarm><strong>Busy machine.</strong> Others kept %.2f cores busy and %.2f were taken away while this was "

@@ -34,6 +34,11 @@ static const bench_command commands[] = {
     "Measures fused multiply-adds by instruction set, and the bandwidth of each cache and of memory: reading, and reading with\n"
     "writing back.",
     "  lamina-bench limit --isa avx512,avx2 --json limit.json\n", run_limit, 0 },
+  { "compare", COMPARE, "OLD.json NEW.json", "what got faster or slower from one report to another",
+    "Compares two reports that --json wrote, result by result: faster or slower is what differs by more than --effect beyond the "
+    "noise\n"
+    "of both. Exit status 3 where something became slower, or a backend is refused that was not.",
+    "  lamina-bench compare old.json new.json\n", run_compare, 2 },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -42,7 +47,8 @@ static void print_help(void) {
   for (size_t i = 0; i < COMMANDS; i++) printf("  %-10s %s\n", commands[i].name, commands[i].summary);
   puts("\n  --help     this text; `lamina-bench COMMAND --help` tells a command's options, with examples\n"
        "  --version  the version\n\n"
-       "Exit status: 0 done; 1 failed; 2 the command line is wrong; 130 ended by Ctrl-C, what was done being told.");
+       "Exit status: 0 done; 1 failed; 2 the command line is wrong; 3 something became slower (compare); 130 ended by Ctrl-C, "
+       "what was done being told.");
 }
 
 static const bench_command *find_command(const char *name) {

@@ -18,7 +18,7 @@ typedef enum option_kind {
   SIZES,         /* sizes and ranges of them, separated by commas */
   NET,           /* sizes, separated by dashes */
   SIZE,          /* size_t, from 1 */
-  SECONDS,       /* double above 0 */
+  SECONDS,       /* double above 0; a share too */
   NAMED          /* an enum with `names` */
 } option_kind;
 
@@ -59,6 +59,7 @@ static const bench_option options[] = {
   { "--launches", SIZE, AT(launches), WORKING, "N", "how often each backend's process is started anew for them (5)", NULL },
   { "--min-time", SECONDS, AT(min_time), MEASURING, "SECONDS", "how long each thing is measured in all (0.5)", NULL },
   { "--patience", SECONDS, AT(patience), WORKING, "SECONDS", "how long a backend may be silent before it is refused (20)", NULL },
+  { "--effect", SECONDS, AT(effect), COMPARE, "SHARE", "the smallest change that is told (0.05)", NULL },
   { "--as-is", FLAG, AT(as_is), MEASURING, NULL, "keep OPENBLAS_CORETYPE and its like, which are unset otherwise", NULL },
   { "--json", OPTIONAL_TEXT, AT(json), ALL, "[FILE]", "the report as JSON, to a file or standard output", NULL },
   { "--csv", OPTIONAL_TEXT, AT(csv), ALL, "[FILE]", "its results as CSV", NULL },
@@ -158,7 +159,7 @@ static int set_words(const bench_option *option, const char *text, words *list) 
 static int set_seconds(const bench_option *option, const char *text, double *value) {
   const char *end = text + strlen(text);
   if (*text && lam_parse_double(text, end, value) == end && *value > 0 && *value <= 3600) return EXIT_OK;
-  return wrong_usage("%s takes seconds above 0, up to 3600, not \"%s\"", option->name, text);
+  return wrong_usage("%s takes a number above 0, up to 3600, not \"%s\"", option->name, text);
 }
 
 static int set_name(const bench_option *option, const char *text, void *field) {

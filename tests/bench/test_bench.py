@@ -37,6 +37,7 @@ MACHINE = ["cpu", "isas", "system", "compiler", "lamina", "governor", "cpus", "c
 LEVELS = ["l1", "l2", "l3", "memory"]
 OPENED = [*BACKEND, "own_threads", "integer_bits", "load_ms", "first_call_ms", "vet_ms", "path", "warning", "refused"]
 LOAD = ["before", "after", "others", "stolen", "busy"]
+COMPARED = ["what", "unit", "old", "new", "ratio", "ratio_low", "ratio_high", "verdict", "command"]
 PEER = ["system", "name", "version", "core", "isa", "gemm", "warning", "threads", "threads_observed", "seconds", "seconds_spread",
         "steps_per_second", "ratio", "ratio_low", "ratio_high", "verdict", "loss_first", "loss_last", "learns_the_same", "rounds"]
 
@@ -135,7 +136,7 @@ def test_limit_reports_peaks_bandwidths_and_a_step_with_the_documented_keys():
 def test_every_key_is_documented():
     with open(os.path.join(SOURCE, "docs", "bench.md"), encoding="utf-8") as page:
         documented = set(re.findall(r"`(\w+)`", page.read()))
-    keys = {*STEP, *PART, *PRODUCT, *CALL, *OPENED, *LEVELS, *KERNEL, *FMA, *BANDWIDTH, *LIMIT, *MACHINE, *LOAD, *PEER}
+    keys = {*STEP, *PART, *PRODUCT, *CALL, *OPENED, *LEVELS, *KERNEL, *FMA, *BANDWIDTH, *LIMIT, *MACHINE, *LOAD, *PEER, *COMPARED}
     assert keys <= documented, sorted(keys - documented)
 
 
