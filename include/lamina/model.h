@@ -32,14 +32,15 @@ LAM_API lam_status lam_model_build(lam_model *model, const lam_shape *inputs, si
 LAM_API void lam_model_destroy(lam_model *model);
 
 /* A new model that computes the same with fewer layers: dense layers with no activation between them are one, since
- * (x W1 + b1) W2 + b2 = x (W1 W2) + (b1 W2 + b2). It has the name, the activation and the initialisers of the last of them.
+ * (x W1 + b1) W2 + b2 = x (W1 W2) + (b1 W2 + b2). It has the name, the activation and the initialisers of the last of them. Batch
+ * normalizations right before, between and right behind such layers are folded in with their moving statistics, as at inference.
  * Nothing between two layers that fold may be seen from elsewhere: an output of the model, a node that feeds several others, and
  * a layer applied more than once are left alone. A Flatten of rows that are flat, and an Activation that is linear, do not stand
  * between them. Everything else is copied: weights, input scaling, the configuration of the last training.
  * Products and sums are taken in double and rounded once: each new weight is within 2^-24 |w| + K 2^-53 m of the exact w (at
- * least 2^-150), K being the sum of the inner widths plus the number of layers, m the same product taken over absolute values.
- * A narrow layer between wide ones makes the folded model the larger one.
- * Errors: LAM_INVALID_SHAPE for a model that is not built, LAM_INVALID_DATA where a product is beyond the floats. Since 0.1. */
+ * least 2^-150), K being the sum of the inner widths plus the number of layers (five for a normalization), m the same product
+ * taken over absolute values. A narrow layer between wide ones makes the folded model the larger one. Errors: LAM_INVALID_SHAPE
+ * for a model that is not built, LAM_INVALID_DATA where a product is beyond the floats. Since 0.1. */
 LAM_API lam_model *lam_model_fold(const lam_model *model);
 
 /* The numbers of inputs and outputs and their shapes; rank 0 while unknown. A shape's index beyond the count gives rank 0. Since

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * Folding: a run of dense layers without an activation between them is one dense layer. The model is copied node by node into a
- * new graph, the earlier layers of each run left out and their weights multiplied into its last one.
+ * Folding: a run of dense layers without an activation between them is one dense layer, and so is one with batch normalizations
+ * among them. The model is copied node by node into a new graph, the earlier layers of each run left out and their weights
+ * multiplied into its last one.
  */
 #include "graph/model.h"
 #include "kernels/array.h"
 #include "layers/layers.h"
 
+#include <math.h>
 #include <string.h>
 
 #define NO_NODE SIZE_MAX
 
 typedef struct fold_node {
   size_t uses;     /* how many nodes and outputs of the model see it */
-  size_t previous; /* of a dense layer: the one that is folded into it, or NO_NODE */
+  size_t previous; /* of a linear layer: the one that is folded into it, or NO_NODE */
   bool left_out;
   lam_node copy; /* in the new graph; of a node left out: that of its input */
 } fold_node;
@@ -30,11 +32,15 @@ static const lam_dense_layer *dense_at(const folding *f, size_t node) {
   return (const lam_dense_layer *)f->model->nodes[node].layer->options;
 }
 
-static bool is_unshared_dense(const folding *f, size_t node) {
-  const lam_layer *layer = f->model->nodes[node].layer;
+static bool is_of(const folding *f, size_t node, const lam_layer_type *type) { return f->model->nodes[node].layer->type == type; }
+
+static bool is_dense(const folding *f, size_t node) { return is_of(f, node, &lam_dense_type); }
+
+/* A dense layer or a batch normalization that is applied once. */
+static bool is_unshared(const folding *f, size_t node) {
   size_t applied = 0;
-  for (size_t i = 0; i < f->model->node_count; i++) applied += f->model->nodes[i].layer == layer;
-  return layer->type == &lam_dense_type && applied == 1;
+  for (size_t i = 0; i < f->model->node_count; i++) applied += f->model->nodes[i].layer == f->model->nodes[node].layer;
+  return (is_dense(f, node) || is_of(f, node, &lam_batch_normalization_type)) && applied == 1;
 }
 
 static bool changes_nothing(const folding *f, size_t node) {
@@ -45,13 +51,14 @@ static bool changes_nothing(const folding *f, size_t node) {
 
 static size_t input_of(const folding *f, size_t node) { return f->model->nodes[node].inputs[0]; }
 
-/* The dense layer that can be folded into this one. */
+/* The linear layer that can be folded into this one. A run without a dense layer would become one, and is left alone. */
 static size_t previous_of(const folding *f, size_t node) {
-  if (!is_unshared_dense(f, node)) return NO_NODE;
+  if (!is_unshared(f, node)) return NO_NODE;
   size_t before = input_of(f, node);
   while (f->nodes[before].uses == 1 && changes_nothing(f, before)) before = input_of(f, before);
-  bool folds = f->nodes[before].uses == 1 && is_unshared_dense(f, before) && !dense_at(f, before)->options.activation;
-  return folds ? before : NO_NODE;
+  if (f->nodes[before].uses != 1 || !is_unshared(f, before)) return NO_NODE;
+  if (is_dense(f, before)) return dense_at(f, before)->options.activation ? NO_NODE : before;
+  return is_dense(f, node) || f->nodes[before].previous != NO_NODE ? before : NO_NODE;
 }
 
 static void find_runs(folding *f) {
@@ -67,22 +74,27 @@ static void find_runs(folding *f) {
 
 /* ---- the new model's layers --------------------------------------------------------------------------------------- */
 
-/* The dense layer that stands for the run that ends here: it has a bias where one of the run has. */
+/* The last dense layer of the run that ends here. */
+static size_t last_dense(const folding *f, size_t node) {
+  while (!is_dense(f, node)) node = f->nodes[node].previous;
+  return node;
+}
+
+/* The dense layer that stands for the run that ends here: it has a bias where one of the run has, and behind a normalization. */
 static lam_dense_layer folded_layer(const folding *f, size_t node) {
-  lam_dense_layer folded = *dense_at(f, node);
-  for (size_t i = f->nodes[node].previous; i != NO_NODE; i = f->nodes[i].previous) {
-    const lam_dense_options *options = &dense_at(f, i)->options;
-    folded.options.no_bias = folded.options.no_bias && options->no_bias;
-    folded.options.input_dim = options->input_dim;
+  lam_dense_layer folded = *dense_at(f, last_dense(f, node));
+  for (size_t i = node; i != NO_NODE; i = f->nodes[i].previous) {
+    folded.options.no_bias = folded.options.no_bias && is_dense(f, i) && dense_at(f, i)->options.no_bias;
+    if (is_dense(f, i)) folded.options.input_dim = dense_at(f, i)->options.input_dim;
   }
   return folded;
 }
 
 static lam_node copy_node(const folding *f, lam_graph *graph, size_t node, const lam_node *inputs) {
-  lam_dense_layer dense;
-  bool folded = f->nodes[node].previous != NO_NODE;
-  if (folded) dense = folded_layer(f, node);
-  return lam_copy_node(graph, f->model, node, inputs, folded ? &dense : NULL);
+  if (f->nodes[node].previous == NO_NODE) return lam_copy_node(graph, f->model, node, inputs, NULL);
+  lam_dense_layer dense = folded_layer(f, node);
+  const lam_layer *layer = f->model->nodes[last_dense(f, node)].layer;
+  return lam_trainable(lam_graph_append_named(graph, &lam_dense_type, layer->name, &dense, inputs, 1), !layer->frozen);
 }
 
 static lam_status copy_nodes(folding *f, lam_graph *graph) {
@@ -147,6 +159,48 @@ static lam_status multiply(const folding *f, product *p, size_t node) {
   return LAM_OK;
 }
 
+/* A batch normalization as u s + t for each column, with the moving statistics. */
+typedef struct column {
+  double s, t;
+} column;
+
+static column column_of(const folding *f, size_t node, size_t j) {
+  const lam_model_node *layer = &f->model->nodes[node];
+  const lam_batch_normalization_options *options = (const lam_batch_normalization_options *)layer->layer->options;
+  size_t next = 0;
+  double gamma = options->no_scale ? 1 : (double)values_of(f->model, layer, next++)[j];
+  double beta = options->no_center ? 0 : (double)values_of(f->model, layer, next++)[j];
+  double mean = (double)values_of(f->model, layer, next)[j], variance = (double)values_of(f->model, layer, next + 1)[j];
+  double s = gamma / sqrt(variance + (double)lam_option(options->epsilon, 1e-3f));
+  return (column){ s, beta - mean * s };
+}
+
+/* A normalization in front: W := diag(s) W and b := t W + b. */
+static void scale_rows(const folding *f, product *p, size_t node) {
+  for (size_t k = 0; k < p->in; k++) {
+    column c = column_of(f, node, k);
+    for (size_t j = 0; j < p->out; j++) {
+      p->b[j] += c.t * p->w[k * p->out + j];
+      p->w[k * p->out + j] *= c.s;
+    }
+  }
+}
+
+/* The last dense layer with what normalizes behind it: W := W diag(s) and b := b s + t. */
+static void begin_product(const folding *f, product *p, size_t last) {
+  size_t dense = last_dense(f, last);
+  const lam_model_node *layer = &f->model->nodes[dense];
+  for (size_t j = 0; j < p->out; j++) {
+    column all = { 1, 0 };
+    for (size_t i = last; i != dense; i = f->nodes[i].previous) {
+      column c = column_of(f, i, j);
+      all = (column){ c.s * all.s, c.t * all.s + all.t };
+    }
+    p->b[j] = all.t + (layer->weight_count > 1 ? (double)values_of(f->model, layer, 1)[j] * all.s : 0);
+    for (size_t i = 0; i < p->in; i++) p->w[i * p->out + j] = (double)values_of(f->model, layer, 0)[i * p->out + j] * all.s;
+  }
+}
+
 static lam_status round_to_floats(lam_model *folded, size_t weight, const double *values) {
   const lam_weight *to = &folded->weights[weight];
   for (size_t i = 0; i < to->count; i++) {
@@ -160,15 +214,19 @@ static lam_status round_to_floats(lam_model *folded, size_t weight, const double
 }
 
 static lam_status multiply_run(const folding *f, lam_model *folded, const lam_model_node *to, size_t last) {
-  const lam_model_node *layer = &f->model->nodes[last];
-  const lam_weight *kernel = &f->model->weights[layer->first_weight];
+  size_t dense = last_dense(f, last);
+  const lam_weight *kernel = &f->model->weights[f->model->nodes[dense].first_weight];
   product p = { .in = kernel->shape.size[0], .out = kernel->shape.size[1] };
   p.w = zeros(f->context, p.in, p.out);
   p.b = zeros(f->context, 1, p.out);
   lam_status status = p.w && p.b ? LAM_OK : LAM_OUT_OF_MEMORY;
-  for (size_t i = 0; i < kernel->count && !status; i++) p.w[i] = (double)values_of(f->model, layer, 0)[i];
-  for (size_t j = 0; j < p.out && !status && layer->weight_count > 1; j++) p.b[j] = (double)values_of(f->model, layer, 1)[j];
-  for (size_t i = f->nodes[last].previous; i != NO_NODE && !status; i = f->nodes[i].previous) status = multiply(f, &p, i);
+  if (!status) begin_product(f, &p, last);
+  for (size_t i = f->nodes[dense].previous; i != NO_NODE && !status; i = f->nodes[i].previous) {
+    if (is_dense(f, i))
+      status = multiply(f, &p, i);
+    else
+      scale_rows(f, &p, i);
+  }
   if (!status) status = round_to_floats(folded, to->first_weight, p.w);
   if (!status && to->weight_count > 1) status = round_to_floats(folded, to->first_weight + 1, p.b);
   lam_release(f->context, p.w, p.in * p.out * sizeof *p.w);

@@ -219,6 +219,61 @@ static void scaling_and_training_configuration_are_copied(void **state) {
   lam_context_destroy(context);
 }
 
+/* ---- batch normalization ------------------------------------------------------------------------------------------ */
+
+/* Statistics, gains and terms that are all their own. */
+static void draw_weights(lam_model *model) {
+  for (size_t i = 0; i < lam_model_parameter_count(model); i++) {
+    lam_parameter p;
+    float values[MOST * MOST];
+    assert_int_equal(lam_model_parameter(model, i, &p), LAM_OK);
+    if (!strstr(p.name, "batch")) continue;
+    lam_random_uniform(values, p.count, 4, i, 0);
+    for (size_t j = 0; j < p.count; j++) values[j] += 0.25f;
+    assert_int_equal(lam_model_set_parameter(model, p.name, values, p.count), LAM_OK);
+  }
+}
+
+static void batch_normalizations_around_dense_layers_fold_in(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(NULL);
+  lam_batch_normalization_options bare = { .no_center = true, .no_scale = true, .epsilon = 0.1f };
+  lam_node x = lam_input(lam_graph_create(context), (lam_shape){ { 3, 6 }, 2 });
+  x = lam_batch_normalization(x, NULL); /* before */
+  x = lam_dense(x, 7, &plain);
+  x = lam_batch_normalization(lam_batch_normalization(x, &bare), NULL); /* between */
+  x = lam_dense(x, 5, &no_bias);
+  x = lam_activate(lam_batch_normalization(x, NULL), LAM_TANH); /* behind */
+  x = lam_dense(x, 4, &no_bias);
+  x = lam_batch_normalization(lam_batch_normalization(x, NULL), &(lam_batch_normalization_options){ .no_center = true });
+  lam_model *model = lam_model_create(&x, 1);
+  draw_weights(model);
+  lam_model *folded = lam_model_fold(model);
+  assert_layers(folded, "InputLayer Dense Activation Dense");
+  assert_same_outputs(model, folded);
+  assert_int_equal(weight_of(folded, "dense_1/kernel").count, 30);
+  assert_int_equal(weight_of(folded, "dense_1/bias").count, 5);
+  assert_int_equal(weight_of(folded, "dense_2/bias").count, 4);
+  lam_context_destroy(context);
+}
+
+static void normalizations_without_a_dense_layer_or_behind_an_activation_are_left_alone(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(NULL);
+  lam_node x = lam_input(lam_graph_create(context), vector(6));
+  x = lam_batch_normalization(lam_batch_normalization(x, NULL), NULL);
+  x = lam_batch_normalization(lam_activate(x, LAM_RELU), NULL);
+  lam_node shared = lam_batch_normalization(lam_dense(x, 6, &relu), NULL);
+  lam_node y = lam_merge(LAM_MERGE_ADD, (lam_node[]){ shared, lam_apply(shared, &x, 1) }, 2);
+  lam_model *model = lam_model_create(&y, 1);
+  draw_weights(model);
+  lam_model *folded = lam_model_fold(model);
+  assert_layers(folded, "InputLayer BatchNormalization BatchNormalization Activation BatchNormalization Dense BatchNormalization "
+                        "BatchNormalization Add");
+  assert_same_outputs(model, folded);
+  lam_context_destroy(context);
+}
+
 /* ---- refusals ----------------------------------------------------------------------------------------------------- */
 
 static void a_model_that_is_not_built_and_products_beyond_the_floats_are_refused(void **state) {
@@ -266,6 +321,8 @@ int main(void) {
     cmocka_unit_test(a_folded_layer_has_a_bias_where_one_of_the_run_has),
     cmocka_unit_test(shared_layers_branches_and_outputs_are_left_alone),
     cmocka_unit_test(scaling_and_training_configuration_are_copied),
+    cmocka_unit_test(batch_normalizations_around_dense_layers_fold_in),
+    cmocka_unit_test(normalizations_without_a_dense_layer_or_behind_an_activation_are_left_alone),
     cmocka_unit_test(a_model_that_is_not_built_and_products_beyond_the_floats_are_refused),
     cmocka_unit_test(every_allocation_may_fail),
   };
