@@ -124,6 +124,12 @@ typedef struct lam_softmax_options {
  * is lam_activate, which a following cross-entropy is computed with. Since 0.1. */
 LAM_API lam_node lam_softmax_with(lam_node x, const lam_softmax_options *options);
 
+/* ---- axes in another order --------------------------------------------------------------------------------------- */
+
+/* Keras's Permute: axis i of the result is axis axes.axis[i] of x; all of a row's axes are said, each once (Keras counts them
+ * from 1). Keras's Flatten of channels_first is this with { 1, 2, 0 } before lam_flatten. Since 0.1. */
+LAM_API lam_node lam_permute(lam_node x, lam_axes axes);
+
 /* ---- gated units ------------------------------------------------------------------------------------------------- */
 
 /* Keras's glu: the first half of an axis times the sigmoid of the second, which halves it; 0 is the first axis of a row, -1 the

@@ -41,3 +41,44 @@ size_t lam_last_axes(const lam_shape *shape, const lam_axes *axes, lam_shape *la
   }
   return width;
 }
+
+/* ---- other orders ------------------------------------------------------------------------------------------------- */
+
+lam_ordering lam_ordering_of(const lam_shape *shape, const lam_axes *axes) {
+  bool found[LAM_MAX_RANK];
+  lam_ordering o = { .together = 1, .in_place = true };
+  (void)lam_find_axes(shape, axes, found);
+  for (int chosen = 0; chosen < 2; chosen++) {
+    for (size_t i = 0; i < shape->rank; i++) {
+      if (found[i] != (bool)chosen) continue;
+      size_t step = 1;
+      for (size_t j = i + 1; j < shape->rank; j++) step *= shape->size[j];
+      o.in_place = o.in_place && o.rank == i;
+      o.size[o.rank] = shape->size[i];
+      o.step[o.rank++] = step;
+      if (chosen) o.together *= shape->size[i];
+    }
+  }
+  return o;
+}
+
+void lam_reorder(float *out, const float *in, const lam_ordering *o, bool back) {
+  size_t index[LAM_MAX_RANK] = { 0 }, last = o->rank - 1, at = 0, k = 0;
+  for (;;) {
+    for (size_t i = 0; i < o->size[last]; i++, k++) {
+      if (back)
+        out[at + i * o->step[last]] = in[k];
+      else
+        out[k] = in[at + i * o->step[last]];
+    }
+    size_t axis = last;
+    while (axis > 0 && index[axis - 1] + 1 == o->size[axis - 1]) {
+      axis--;
+      at -= index[axis] * o->step[axis];
+      index[axis] = 0;
+    }
+    if (axis == 0) return;
+    index[axis - 1]++;
+    at += o->step[axis - 1];
+  }
+}

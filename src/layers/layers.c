@@ -23,6 +23,7 @@ const lam_layer_type *const lam_layer_types[] = {
   &lam_layer_normalization_type,
   &lam_rms_normalization_type,
   &lam_glu_type,
+  &lam_permute_type,
   &lam_whitening_layer_type,
   &lam_softmax_types[0],
   &lam_softmax_types[1],

@@ -13,7 +13,7 @@ extern const lam_layer_type lam_merge_types[]; /* by lam_merge_type */
 extern const lam_layer_type lam_prelu_type, lam_reshape_type, lam_rescaling_type, lam_dropout_type, lam_gaussian_noise_type;
 extern const lam_layer_type lam_activity_regularization_type;
 extern const lam_layer_type lam_batch_normalization_type, lam_layer_normalization_type, lam_rms_normalization_type, lam_glu_type,
-    lam_whitening_layer_type;
+    lam_permute_type, lam_whitening_layer_type;
 extern const lam_layer_type lam_softmax_types[3];
 
 /* The options of a Dense. */
@@ -88,6 +88,17 @@ bool lam_find_axes(const lam_shape *shape, const lam_axes *axes, bool found[LAM_
 lam_status lam_shape_axes(lam_shaping *shaping, const lam_axes *axes, bool found[LAM_MAX_RANK]);
 /* The number of elements along the axes, and their sizes, where they are the last ones in any order; else 0. */
 size_t lam_last_axes(const lam_shape *shape, const lam_axes *axes, lam_shape *last);
+
+/* A row's axes in another order: sizes, and how far elements are apart in the row. */
+typedef struct lam_ordering {
+  size_t rank, size[LAM_MAX_RANK], step[LAM_MAX_RANK];
+  size_t together; /* elements along the axes that come last */
+  bool in_place;   /* they are the last ones already */
+} lam_ordering;
+/* Those of the axes last, which must be there; each group in the order it has. */
+lam_ordering lam_ordering_of(const lam_shape *shape, const lam_axes *axes);
+/* Copies a row to the new order, or back. */
+void lam_reorder(float *out, const float *in, const lam_ordering *order, bool back);
 
 /* Emits y = x W along the last axis, W being `in` x units, and its input's gradient dx = dy W^T. The first is returned for what
  * may follow it: a bias and a function. NULL and LAM_OUT_OF_MEMORY where memory is exhausted. */

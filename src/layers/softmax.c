@@ -31,61 +31,14 @@ static lam_status shape(const lam_layer *layer, lam_shaping *shaping) {
 
 /* ---- copies with other axes last ---------------------------------------------------------------------------------- */
 
-/* The axes of a row as a loop: those that stay apart first, then those that are put together, with the steps of each. */
-typedef struct order {
-  size_t rank, size[LAM_MAX_RANK], step[LAM_MAX_RANK];
-  size_t together; /* elements along the axes that are put together */
-  bool in_place;   /* they are the last ones already */
-} order;
-
-static order order_of(const lam_shape *shape, const lam_axes *axes) {
-  bool found[LAM_MAX_RANK];
-  order o = { .together = 1, .in_place = true };
-  (void)lam_find_axes(shape, axes, found);
-  for (int chosen = 0; chosen < 2; chosen++) {
-    for (size_t i = 0; i < shape->rank; i++) {
-      if (found[i] != (bool)chosen) continue;
-      size_t step = 1;
-      for (size_t j = i + 1; j < shape->rank; j++) step *= shape->size[j];
-      o.in_place = o.in_place && o.rank == i;
-      o.size[o.rank] = shape->size[i];
-      o.step[o.rank++] = step;
-      if (chosen) o.together *= shape->size[i];
-    }
-  }
-  return o;
-}
-
-/* One row to its new order, or back. */
-static void reorder(float *out, const float *in, const order *o, bool back) {
-  size_t index[LAM_MAX_RANK] = { 0 }, last = o->rank - 1, at = 0, k = 0;
-  for (;;) {
-    for (size_t i = 0; i < o->size[last]; i++, k++) {
-      if (back)
-        out[at + i * o->step[last]] = in[k];
-      else
-        out[k] = in[at + i * o->step[last]];
-    }
-    size_t axis = last;
-    while (axis > 0 && index[axis - 1] + 1 == o->size[axis - 1]) {
-      axis--;
-      at -= index[axis] * o->step[axis];
-      index[axis] = 0;
-    }
-    if (axis == 0) return;
-    index[axis - 1]++;
-    at += o->step[axis - 1];
-  }
-}
-
 /* Operands: out, in; inner: the node's number; choice: back. */
 static void run_reorder(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
   (void)step;
   const lam_model_node *node = &plan->model->nodes[operation->inner];
-  order o = order_of(&node->shape, axes_of(node->layer));
+  lam_ordering o = lam_ordering_of(&node->shape, axes_of(node->layer));
   size_t n = operation->columns;
   for (size_t i = begin; i < end; i++)
-    reorder(operation->operand[0].data + i * n, operation->operand[1].data + i * n, &o, operation->choice);
+    lam_reorder(operation->operand[0].data + i * n, operation->operand[1].data + i * n, &o, operation->choice);
 }
 
 static lam_status emit_reorder(lam_lowering *lowering, lam_buffer out, lam_buffer in, bool back) {
@@ -132,7 +85,7 @@ static void run_backward(const lam_operation *operation, const lam_plan *plan, c
                               operation->operand[1].data + from, n, operation->operand[2].data + from, n, rows, n);
 }
 
-static lam_status emit_function(lam_lowering *lowering, const lam_layer *layer, const order *o, const lam_buffer *buffers,
+static lam_status emit_function(lam_lowering *lowering, const lam_layer *layer, const lam_ordering *o, const lam_buffer *buffers,
                                 bool backward) {
   lam_operation *operation =
       backward ? lam_emit(lowering, "activation gradient", run_backward) : lam_emit(lowering, "activation", lam_run_activation);
@@ -145,7 +98,7 @@ static lam_status emit_function(lam_lowering *lowering, const lam_layer *layer, 
 }
 
 static lam_status forward(const lam_layer *layer, lam_lowering *lowering) {
-  order o = order_of(lam_output_shape(lowering), axes_of(layer));
+  lam_ordering o = lam_ordering_of(lam_output_shape(lowering), axes_of(layer));
   lam_buffer y = lam_output_value(lowering), x = lam_input_value(lowering, 0);
   lam_buffer there = o.in_place ? y : lam_saved_value(lowering);
   lam_status status = emit_mask(lowering, y, x, -INFINITY);
@@ -158,7 +111,7 @@ static lam_status forward(const lam_layer *layer, lam_lowering *lowering) {
 
 static lam_status backward(const lam_layer *layer, lam_lowering *lowering) {
   if (!lam_wants_input_gradient(lowering, 0)) return LAM_OK;
-  order o = order_of(lam_output_shape(lowering), axes_of(layer));
+  lam_ordering o = lam_ordering_of(lam_output_shape(lowering), axes_of(layer));
   lam_buffer dx = lam_input_gradient_value(lowering, 0), dy = lam_output_gradient(lowering);
   lam_status status = LAM_OK;
   if (o.in_place) {

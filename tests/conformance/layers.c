@@ -32,12 +32,20 @@ static outcome make_dense(run *r, item settings, const lam_node *inputs, size_t 
   return PASSED;
 }
 
+/* The channels, the first axis of a row, last: as Keras flattens channels_first. */
+static lam_node channels_last(lam_node x) {
+  lam_model *model = lam_model_create(&x, 1);
+  lam_axes axes = { { 0 }, lam_model_output_shape(model, 0).rank };
+  lam_model_destroy(model);
+  for (size_t i = 0; i + 1 < axes.count; i++) axes.axis[i] = (int)i + 1;
+  return axes.count > 1 ? lam_permute(x, axes) : x;
+}
+
 static outcome make_flatten(run *r, item settings, const lam_node *inputs, size_t count, lam_node *made) {
   static const char *const known[] = { COMMON, "data_format", NULL };
-  if (!strcmp(item_text(item_field(settings, "data_format")), "channels_first"))
-    return skip(r, "layer Flatten with data_format channels_first: not in the library");
+  bool first = !strcmp(item_text(item_field(settings, "data_format")), "channels_first");
   if (count != 1) return miss(r, "Flatten takes one input");
-  *made = lam_flatten(inputs[0]);
+  *made = lam_flatten(first ? channels_last(inputs[0]) : inputs[0]);
   return check_defaults(r, "layer Flatten", settings, known);
 }
 

@@ -62,7 +62,7 @@ static inline lam_model *test_model_of_all_layers(lam_context *context) {
                                                                            .moving_mean_initializer = { LAM_CONSTANT, -0.25f },
                                                                            .moving_variance_initializer = { LAM_CONSTANT, 2 } });
   bent = lam_glu(lam_concatenate((lam_node[]){ bent, vector }, 2), -1);
-  bent = lam_reshape(bent, (lam_shape){ { 2, 3 }, 2 });
+  bent = lam_permute(lam_reshape(bent, (lam_shape){ { 3, 2 }, 2 }), (lam_axes){ { 1, 0 }, 2 });
   lam_node shares = lam_softmax_with(bent, &(lam_softmax_options){ .axes = { { 0 }, 1 }, .mask = lam_activate(bent, LAM_RELU) });
   shares = lam_softmax_with(shares, &(lam_softmax_options){ .activation = LAM_LOG_SOFTMAX, .axes = { { -2, 1 }, 2 } });
   shares = lam_softmax_with(shares, &(lam_softmax_options){ .activation = LAM_SPARSEMAX, .axes = { { 0 }, 1 } });

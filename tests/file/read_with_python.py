@@ -127,6 +127,9 @@ def run(layer, inputs, tensors):
                                             [numbers[i] for i in group])):
                 out[i] = y
         return shape, out
+    if kind == "Permute":
+        assert options["axes"] == [1, 0]
+        return shape[::-1], [row[j] for j in range(shape[1]) for row in rows_of(inputs[0])]
     if kind == "GLU":
         half = shape[-1] // 2
         return shape[:-1] + [half], [a / (1 + math.exp(-b)) for row in rows_of(inputs[0]) for a, b in zip(row[:half], row[half:])]

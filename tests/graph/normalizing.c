@@ -189,6 +189,14 @@ ALONG(masked_last, LAM_SOFTMAX, true, 'e', 4, { { 0 }, 0 })
 ALONG(masked_middle, LAM_SOFTMAX, true, 'e', 2, { { 1 }, 1 })
 ALONG(masked_outer, LAM_SOFTMAX, true, 'e', 5, { { 0, 2 }, 2 })
 
+LIKE(
+    permute, lam_permute(cube(h), (lam_axes){ { 2, 0, 1 }, 3 }), double *v = &y[0][0]; for (size_t i = 0; i < ROWS * WIDTH; i++) {
+      size_t k = i % WIDTH, c = k / 6, a = k / 3 % 2, b = k % 3; /* (2, 3, 2) becomes (2, 2, 3) */
+      v[i] = (&h[0][0])[i / WIDTH * WIDTH + a * 6 + b * 2 + c];
+    })
+LIKE(permute_swap, lam_permute(shaped(h, 3, 4), (lam_axes){ { -1, 0 }, 2 }), double *v = &y[0][0];
+     for (size_t i = 0; i < ROWS * WIDTH; i++) v[i] = (&h[0][0])[i / WIDTH * WIDTH + i % 3 * 4 + i % WIDTH / 3])
+
 #define LAYER(name, width)                                                                                                       \
   { #name, build_##name, value_##name, width }
 static const layer layers[] = {
@@ -222,6 +230,8 @@ static const layer layers[] = {
   LAYER(masked_last, WIDTH),
   LAYER(masked_middle, WIDTH),
   LAYER(masked_outer, WIDTH),
+  LAYER(permute, WIDTH),
+  LAYER(permute_swap, WIDTH),
   LAYER(glu, WIDTH / 2),
   LAYER(glu_of_rows, WIDTH / 2),
   LAYER(glu_of_columns, WIDTH / 2),
@@ -380,8 +390,8 @@ static void refuses(lam_context *context, lam_node node, const char *sentence) {
 static void wrong_options_and_shapes_are_refused(void **state) {
   (void)state;
   lam_context *context = lam_context_create(NULL);
-  lam_node in[20];
-  for (size_t i = 0; i < 20; i++) in[i] = lam_input(lam_graph_create(context), (lam_shape){ { 2, 5 }, 2 });
+  lam_node in[21];
+  for (size_t i = 0; i < 21; i++) in[i] = lam_input(lam_graph_create(context), (lam_shape){ { 2, 5 }, 2 });
   refuses(context, lam_batch_normalization(in[0], &(lam_batch_normalization_options){ .momentum = 1.5f }),
           "batch_normalization: momentum is 1.5; it is at least 0 and at most 1");
   refuses(context, lam_batch_normalization(in[1], &(lam_batch_normalization_options){ .epsilon = -1 }),
@@ -418,6 +428,10 @@ static void wrong_options_and_shapes_are_refused(void **state) {
   refuses(context, lam_whitening(in[18], &(lam_whitening_options){ .type = LAM_WHITENING_ZCA, .components = 2 }),
           "whitening: components are chosen from a pca alone");
   assert_true(lam_batch_normalization(in[19], &(lam_batch_normalization_options){ .gamma_regularizer = { .l2 = -1 } }).index < 0);
+  refuses(
+      context, lam_permute(in[20], (lam_axes){ { 1 }, 1 }),
+      "permute (Permute) after input (InputLayer) of shape (2, 5): its axes name one that these rows do not have, or one twice, "
+      "or leave one out");
   refuses(context, lam_softmax_with(in[10], &(lam_softmax_options){ .activation = LAM_RELU }),
           "along axes run softmax, log_softmax and sparsemax");
   refuses(context, lam_softmax_with(in[11], &(lam_softmax_options){ .activation = LAM_SPARSEMAX, .mask = in[11] }),
