@@ -41,6 +41,12 @@ LAM_API lam_status lam_trainer_save(const lam_trainer *trainer, const char *path
 /* The trainer comes with its model: lam_trainer_model. Since 0.1. */
 LAM_API lam_trainer *lam_trainer_load(lam_context *context, const char *path);
 
+/* What the backend "auto" has learnt (lamina/gemm.h), as JSON. Loading adds to what the context knows; an entry of the same
+ * product replaces the one there was. One that names a backend which is not there is measured anew when it is needed. Errors:
+ * LAM_IO, LAM_FORMAT with what is wrong; nothing of the file is then taken. Since 0.1. */
+LAM_API lam_status lam_wisdom_save(lam_context *context, const char *path);
+LAM_API lam_status lam_wisdom_load(lam_context *context, const char *path);
+
 #ifdef __cplusplus
 }
 #endif

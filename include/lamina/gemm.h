@@ -47,7 +47,8 @@ LAM_API lam_status lam_gemm_register(lam_context *context, const char *name, lam
 /* Finds, loads and vets a library and makes it the context's backend. `name_or_path` is a path if it has a slash, else
  *   - the name of a backend that the context has, as for lam_gemm_select: "native", "openblas", what was opened before;
  *   - the name of a library that lam_gemm_candidates lists, such as "openblas-serial" or "scipy-openblas32";
- *   - or "openblas", "blis", "mkl", "atlas", "reference", "onednn": the first of that provider.
+ *   - or "openblas", "blis", "mkl", "atlas", "reference", "onednn": the first of that provider;
+ *   - or several of these, separated by commas: all are opened, the last is the backend.
  * The backend's name is then `name_or_path`. The library must have cblas_sgemm, with 32-bit or 64-bit integers, under the usual
  * prefixes and suffixes of its name, or dnnl_sgemm; cblas_sgemv is used where there is one. It stays loaded until the process
  * ends. Its code runs in this process: what crashes or exits when it is asked for products takes the process with it (`lamina
@@ -85,6 +86,27 @@ LAM_API const char *lam_gemm_description(const lam_context *context);
 LAM_API lam_status lam_sgemm(lam_context *context, lam_transpose transa, lam_transpose transb, size_t m, size_t n, size_t k,
                              float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                              size_t ldc);
+
+/* ---- the backend "auto" ------------------------------------------------------------------------------------------ */
+
+/* With "auto" (lam_gemm_select, lam_context_options.gemm, LAMINA_GEMM) a plan measures, when fit, evaluate, predict or a session
+ * is prepared, each product of its network with each backend that the context has - some milliseconds for each, with the
+ * context's threads - and keeps the fastest, the native product where none is clearly faster. lam_gemm_open adds backends before;
+ * a list of names, "blis,mkl,auto", opens all of them and selects the last. What it decided and why is told to the context's log
+ * and here. Outside of plans, in lam_sgemm and the functions of this page, "auto" is the native product. What was learnt holds
+ * for the context's life. lam_wisdom_save and lam_wisdom_load (lamina/file.h) keep it: with the same wisdom and backends a run
+ * repeats its bits, which otherwise may depend on what was fastest. */
+typedef struct lam_gemm_choice {
+  lam_transpose transa, transb;
+  size_t m, n, k;
+  unsigned threads;
+  char backend[256], other[256]; /* the chosen one and the next; "" where there was no other */
+  double seconds, other_seconds; /* of one product, the fastest of some */
+} lam_gemm_choice;
+
+/* How many products have been decided, and one of them. Errors: LAM_INVALID_ARGUMENT beyond the last. Since 0.1. */
+LAM_API size_t lam_gemm_choice_count(const lam_context *context);
+LAM_API lam_status lam_gemm_choice_get(lam_context *context, size_t index, lam_gemm_choice *choice);
 
 /* What a layer does to its input, by Keras's names; lamina/kernels.h has the formulas and errors. gelu is the form with erf. With
  * the parameters that Keras gives them: leaky_relu 0.2, elu and celu 1, hard_shrink and soft_shrink 0.5, squareplus 4, threshold

@@ -26,6 +26,8 @@ struct lam_context {
   const struct lam_kernel_table *kernels;
   struct lam_gemm *gemms; /* the backends there are (src/blas); the context's own is `gemm` */
   const struct lam_gemm *gemm;
+  struct lam_gemm_choice *wisdom; /* what the backend "auto" has learnt */
+  size_t wisdom_count, wisdom_capacity;
   float *gemm_scratch; /* of products made on the context's own thread; NULL until a large one was */
   struct lam_pool *pool; /* NULL with one thread */
   uint64_t seed;

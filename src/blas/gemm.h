@@ -31,6 +31,7 @@ typedef struct lam_gemm {
   char *name;
   lam_gemm_interface interface;      /* tells the true types of the next two */
   lam_sgemm_function sgemm;          /* NULL: the native product of the kernel table */
+  bool automatic;                    /* "auto": a plan asks which of the others; elsewhere the native product */
   lam_sgemv_function sgemv;          /* NULL: sgemm does one row or column too */
   lam_thread_setting caller_threads; /* set to 1 around each call: OpenMP's setting belongs to the thread that calls */
   /* What the library says of itself, "" and 0 where it says nothing, and what follows from it. */
@@ -79,6 +80,15 @@ void lam_gemm_run(const lam_gemm *gemm, const lam_kernel_table *kernels, lam_tra
 float *lam_gemm_scratch(lam_context *context, size_t m, size_t n, size_t k);
 /* True where a native product of this size, in any of the three passes, is faster with scratch. */
 bool lam_gemm_wants_scratch(const lam_gemm *gemm, size_t m, size_t n, size_t k);
+
+/* What "auto" has learnt (wisdom.c): the choice for a product, of which only shape and threads are looked at, or NULL; adding one
+ * replaces what there was for its product. */
+const lam_gemm_choice *lam_wisdom_find(const lam_context *context, const lam_gemm_choice *product);
+lam_status lam_wisdom_add(lam_context *context, const lam_gemm_choice *choice);
+void lam_wisdom_release(lam_context *context);
+/* "32x256x784:NN". */
+enum { LAM_PRODUCT_TEXT = 80 };
+void lam_gemm_choice_text(const lam_gemm_choice *choice, char text[LAM_PRODUCT_TEXT]);
 
 /* An activation with its parameters, whose meaning is its kernels' (activation.c). */
 enum { LAM_MOST_PARAMETERS = 3 };

@@ -3,6 +3,7 @@
  * Opening a backend at run time: from a name or a path to a vetted entry of the context's list.
  */
 #include "blas/gemm.h"
+#include <limits.h>
 #include <string.h>
 
 enum { MOST_CANDIDATES = 64 };
@@ -29,11 +30,27 @@ static lam_status open_library(lam_context *context, const char *name, const cha
   return LAM_OK;
 }
 
+/* One after the other; the last stays the context's backend. */
+static lam_status open_list(lam_context *context, const char *names) {
+  lam_status status = LAM_OK;
+  for (const char *end; names && status == LAM_OK; names = *end ? end + 1 : NULL) {
+    char name[PATH_MAX];
+    end = strchrnul(names, ',');
+    if ((size_t)(end - names) >= sizeof name)
+      return lam_fail(context, LAM_INVALID_ARGUMENT, "lam_gemm_open: the name is too long");
+    memcpy(name, names, (size_t)(end - names));
+    name[end - names] = '\0';
+    status = lam_gemm_open(context, name);
+  }
+  return status;
+}
+
 lam_status lam_gemm_open(lam_context *context, const char *name) {
   if (!context) return LAM_NO_HANDLE;
   if (context->unusable) return context->status;
   if (!name || !*name) return lam_fail(context, LAM_INVALID_ARGUMENT, "lam_gemm_open: the name is empty");
   if (lam_gemm_find(context, name)) return lam_gemm_select(context, name);
+  if (strchr(name, ',')) return open_list(context, name);
   if (strchr(name, '/')) return open_library(context, name, name, "");
   lam_gemm_candidate *candidates = lam_allocate_array(context, MOST_CANDIDATES, sizeof *candidates);
   if (!candidates) return LAM_OUT_OF_MEMORY;

@@ -31,6 +31,10 @@ lam_status lam_gemm_setup(lam_context *context, const char *name) {
   snprintf(native->version, sizeof native->version, "Lamina's own");
   if (context->kernels) snprintf(native->core, sizeof native->core, "%s", context->kernels->isa);
   lam_gemm_describe(native);
+  lam_gemm *automatic = lam_gemm_add(context, "auto", NULL, NULL);
+  if (!automatic) return LAM_OUT_OF_MEMORY;
+  automatic->automatic = true;
+  snprintf(automatic->description, sizeof automatic->description, "the fastest backend for each product of a plan");
   context->gemm = context->gemms;
   return name ? lam_gemm_open(context, name) : LAM_OK;
 }
@@ -48,6 +52,7 @@ void lam_gemm_remove(lam_context *context, lam_gemm *gemm) {
 }
 
 void lam_gemm_release(lam_context *context) {
+  lam_wisdom_release(context);
   lam_release(context, context->gemm_scratch, LAM_GEMM_SCRATCH * sizeof(float));
   context->gemm_scratch = NULL;
   context->gemm = NULL;

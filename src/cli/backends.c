@@ -11,6 +11,7 @@ size_t find_backends(lam_gemm_candidate found[MOST_BACKENDS]) {
   size_t count = 0;
   if (!context) return 0;
   for (const lam_gemm *gemm = context->gemms; gemm; gemm = gemm->next) {
+    if (gemm->automatic) continue;
     found[count] = (lam_gemm_candidate){ 0 };
     snprintf(found[count++].name, sizeof found->name, "%s", gemm->name);
   }

@@ -72,7 +72,8 @@ enum { MAX_WRITTEN = 256 };
 
 /* Every option's value. */
 typedef struct settings {
-  const char *data, *data_dir, *only, *model, *layers, *gemm, *resume, *input, *config, *target, *delimiter, *vet, *metrics;
+  const char *data, *data_dir, *only, *model, *layers, *gemm, *wisdom, *resume, *input, *config, *target, *delimiter, *vet;
+  const char *metrics;
   const char *save, *json, *output; /* json: "-" is standard output */
   const char *plot, *plot_mistakes, *plot_weights, *class_names;
   lam_loss loss; /* LAM_NO_LOSS: not given */
@@ -128,7 +129,11 @@ const cli_command *find_command(const char *name);
 
 /* ---- network.c: a context, a network and its training from the options ---- */
 
+/* With --wisdom, where the file is there, what it says is loaded; a failure is the context's. */
 lam_context *open_context(const settings *options);
+/* Tells what the backend "auto" chose, saves it where --wisdom asks for that and `code` is that of success, and destroys the
+ * context. Returns `code`, or that of a failure to save. */
+int close_context(const settings *options, lam_context *context, int code);
 /* Checks --layers before anything is opened. */
 int check_layers(const settings *options);
 /* The sequential network of --layers on rows of `input`'s shape, behind a normalization with --standardize; NULL with the

@@ -44,7 +44,7 @@ int run_evaluate(const settings *options) {
   if (code) return code;
   measurement measured = { 0 };
   lam_context *context = open_context(options);
-  code = evaluate(options, context, &measured);
+  code = lam_error_status(context) ? library_failed(context) : evaluate(options, context, &measured);
   if (measured.classes > SHOWN_CLASSES && options->confusion != SWITCH_YES) measured.confusion = NULL;
   if (!code && options->confusion == SWITCH_YES && !measured.confusion)
     warn("there is no confusion matrix: the targets are not classes that the outputs stand for");
@@ -54,6 +54,5 @@ int run_evaluate(const settings *options) {
     if (measured.confusion) print_confusion(stdout, &measured);
   }
   if (!code && options->json) code = write_file(options->json, write_json, &measured);
-  lam_context_destroy(context);
-  return code;
+  return close_context(options, context, code);
 }

@@ -66,9 +66,9 @@ int run_gradcheck(const settings *options) {
   if (code) return code;
   lam_gradient_report report = { 0 };
   lam_context *context = open_context(options);
-  code = check(options, context, &report);
+  code = lam_error_status(context) ? library_failed(context) : check(options, context, &report);
   if (!code && !(options->json && strcmp(options->json, "-") == 0)) print_report(&report);
   if (!code && options->json) code = write_file(options->json, write_json, &report);
-  lam_context_destroy(context);
+  code = close_context(options, context, code);
   return code ? code : report.exceeded ? EXIT_FAILED : EXIT_OK;
 }

@@ -2,11 +2,13 @@
  *
  * From options to a context, a network, and how it is trained.
  */
+#include "blas/gemm.h"
 #include "cli/cli.h"
 #include "layers/layers.h"
 #include "train/trainer.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LAYER_TEXT = 64 };
 
@@ -18,8 +20,31 @@ typedef struct cli_layer {
 lam_context *open_context(const settings *options) {
   /* The library searches LAMINA_DATA first. */
   if (options->data_dir) setenv("LAMINA_DATA", options->data_dir, 1);
-  return lam_context_create(
+  lam_context *context = lam_context_create(
       &(lam_context_options){ .seed = options->seed, .threads = (unsigned)options->threads, .gemm = options->gemm });
+  /* The first run with a file of wisdom makes it. */
+  if (context && !lam_error_status(context) && options->wisdom && access(options->wisdom, F_OK) == 0)
+    (void)lam_wisdom_load(context, options->wisdom);
+  return context;
+}
+
+static void print_choices(lam_context *context) {
+  lam_gemm_choice choice;
+  for (size_t i = 0; i < lam_gemm_choice_count(context); i++) {
+    if (lam_gemm_choice_get(context, i, &choice)) return;
+    char product[LAM_PRODUCT_TEXT];
+    lam_gemm_choice_text(&choice, product);
+    fprintf(stderr, "gemm auto: %-18s %s, %.2f us", product, choice.backend, choice.seconds * 1e6);
+    if (*choice.other) fprintf(stderr, "; %s %.2f us", choice.other, choice.other_seconds * 1e6);
+    fputc('\n', stderr);
+  }
+}
+
+int close_context(const settings *options, lam_context *context, int code) {
+  if (!options->quiet && strcmp(lam_gemm_name(context), "auto") == 0) print_choices(context);
+  if (!code && options->wisdom && lam_wisdom_save(context, options->wisdom)) code = library_failed(context);
+  lam_context_destroy(context);
+  return code;
 }
 
 /* ---- the network ---- */

@@ -73,8 +73,7 @@ int run_predict(const settings *options) {
   if (code) return code;
   prediction p = { 0 };
   lam_context *context = open_context(options);
-  code = predict(options, context, &p);
+  code = lam_error_status(context) ? library_failed(context) : predict(options, context, &p);
   if (!code) code = write_file(path, write_csv, &p);
-  lam_context_destroy(context);
-  return code;
+  return close_context(options, context, code);
 }

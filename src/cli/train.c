@@ -271,6 +271,5 @@ int run_train(const settings *options) {
   if (code) return code;
   run.shown = progress_on(options->quiet ? NULL : json_on_stdout ? stderr : stdout);
   code = train(&run);
-  lam_context_destroy(run.context);
-  return code;
+  return close_context(options, run.context, code);
 }

@@ -53,15 +53,6 @@ void lam_bind_memory(lam_lowering *lowering, size_t index, float *data, size_t l
   if (!lowering->status) lowering->plan->operations[last_operation(lowering)].operand[index] = (lam_operand){ data, ld };
 }
 
-void lam_bind_scratch(lam_lowering *lowering, size_t index) {
-  if (lowering->status) return;
-  const lam_plan *plan = lowering->plan;
-  const lam_operation *operation = &plan->operations[last_operation(lowering)];
-  size_t rows = plan->options.max_rows * operation->repeat, pieces = plan->context->pool ? operation->units : 1;
-  if (lam_gemm_wants_scratch(plan->gemm, rows, operation->columns, operation->inner))
-    lam_bind(lowering, index, lam_new_buffer(lowering, pieces * LAM_GEMM_SCRATCH, true), 0);
-}
-
 /* At most four blocks, each at least 64 columns wide and a multiple of 16: enough for a few workers, and wide enough for a gemm.
  */
 void lam_by_columns(lam_lowering *lowering) {
@@ -71,6 +62,32 @@ void lam_by_columns(lam_lowering *lowering) {
   if (unit < 64) unit = 64;
   operation->unit = (unit + 15) / 16 * 16;
   operation->units = (operation->columns + operation->unit - 1) / operation->unit;
+}
+
+/* "auto" decides when the buffers are there. */
+static void choose_later(lam_lowering *lowering, const lam_gemm_choice *choice) {
+  if (lam_grow(context_of(lowering), (void **)&lowering->products, &lowering->product_capacity, lowering->product_count + 1,
+               sizeof *lowering->products))
+    lowering->status = LAM_OUT_OF_MEMORY;
+  else
+    lowering->products[lowering->product_count++] = (lam_planned_product){ last_operation(lowering), *choice };
+}
+
+void lam_bind_product(lam_lowering *lowering, lam_transpose transa, lam_transpose transb, size_t scratch) {
+  if (lowering->status) return;
+  const lam_plan *plan = lowering->plan;
+  lam_operation *operation = &plan->operations[last_operation(lowering)];
+  size_t rows = plan->options.max_rows * operation->repeat, pieces = plan->context->pool ? operation->units : 1;
+  unsigned threads = plan->options.inference && !plan->gemm->sgemm ? 1 : plan->context->threads;
+  lam_gemm_choice choice = { transa, transb, rows, operation->columns, operation->inner, threads, "", "", 0.0, 0.0 };
+  if (transa == LAM_TRANSPOSE) { /* the sum is over the rows */
+    choice.m = operation->inner;
+    choice.k = rows;
+  }
+  operation->gemm = plan->gemm;
+  if (lam_gemm_wants_scratch(plan->gemm, rows, operation->columns, operation->inner))
+    lam_bind(lowering, scratch, lam_new_buffer(lowering, pieces * LAM_GEMM_SCRATCH, true), 0);
+  if (plan->gemm->automatic && !plan->options.draft) choose_later(lowering, &choice);
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------- */

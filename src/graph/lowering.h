@@ -29,6 +29,12 @@ typedef struct lam_addition {
   float *memory;
 } lam_addition;
 
+/* A product for which "auto" is to choose a backend. */
+typedef struct lam_planned_product {
+  size_t operation;
+  lam_gemm_choice choice; /* its shape */
+} lam_planned_product;
+
 struct lam_lowering {
   lam_plan *plan;
   lam_model *model;
@@ -46,6 +52,8 @@ struct lam_lowering {
   size_t binding_count, binding_capacity;
   lam_addition *additions;
   size_t addition_count, addition_capacity;
+  lam_planned_product *products;
+  size_t product_count, product_capacity;
   lam_status status; /* the first failure: memory */
 };
 
@@ -59,6 +67,8 @@ lam_status lam_list_penalties(lam_lowering *lowering);
 void lam_emit_penalties(lam_lowering *lowering);
 void lam_emit_activity_gradient(lam_lowering *lowering);
 void lam_emit_penalty_gradients(lam_lowering *lowering);
+/* Chooses a backend for each planned product of a plan whose buffers are placed (choose.c). */
+lam_status lam_plan_choose(lam_lowering *lowering);
 /* A buffer for one more contribution to a node's gradient. */
 lam_buffer lam_contribute(lam_lowering *lowering, size_t node);
 /* Emits the sums that are due. */

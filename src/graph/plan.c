@@ -364,6 +364,7 @@ static lam_status lower(lam_lowering *lowering, lam_ends *ends) {
   if (!status) status = lowering->status;
   if (!status) status = place_buffers(lowering);
   if (!status) resolve(lowering, ends, right);
+  if (!status && lowering->product_count) status = lam_plan_choose(lowering);
   return status;
 }
 
@@ -400,6 +401,7 @@ static lam_status lower_with_memory(lam_plan *plan) {
   lam_release(context, ends, model->output_count * sizeof *ends);
   lam_release(context, lowering.buffers, lowering.buffer_capacity * sizeof *lowering.buffers);
   lam_release(context, lowering.bindings, lowering.binding_capacity * sizeof *lowering.bindings);
+  lam_release(context, lowering.products, lowering.product_capacity * sizeof *lowering.products);
   lam_release(context, lowering.additions, lowering.addition_capacity * sizeof *lowering.additions);
   return status;
 }

@@ -35,8 +35,9 @@ enum { LAM_MOST_OPERANDS = 6 };
 struct lam_operation {
   void (*run)(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end);
   lam_operand operand[LAM_MOST_OPERANDS];
-  const float *weight; /* or another pointer to parameters that is not an operand */
-  size_t columns;      /* of what it writes */
+  const struct lam_gemm *gemm; /* of a product */
+  const float *weight;         /* or another pointer to parameters that is not an operand */
+  size_t columns;              /* of what it writes */
   size_t inner;       /* of a product: the length of the sums; of a copy: the first column written; of noise: its node's number */
   size_t offset;      /* of a copy: the first column read */
   size_t repeat;      /* matrix rows for each row of the batch */
@@ -91,6 +92,7 @@ typedef struct lam_plan_options {
   bool no_fusion;
   bool backward; /* operations of the backward pass: from the losses, or from the caller's output gradients */
   bool input_gradients;
+  bool draft;         /* made to find what does not fit: the backend "auto" need not measure */
   bool metrics;       /* count right answers of the first output */
   bool inference;     /* last softmax or sigmoid as operations of their own, to be skipped where only the class is asked */
   bool probabilities; /* with inference: softmax or sigmoid also where the model was trained from logits */
@@ -156,11 +158,12 @@ void lam_bind(lam_lowering *lowering, size_t index, lam_buffer buffer, size_t ld
 void lam_bind_memory(lam_lowering *lowering, size_t index, float *data, size_t ld);
 /* Writes to *place where the buffer lies, once that is known; the last emitted operation uses it. */
 void lam_bind_place(lam_lowering *lowering, float **place, lam_buffer buffer);
-/* Binds it to what a native product of the last emitted operation's rows, columns and inner size packs its operands in, a piece
- * for each block of columns; to nothing where that would not make it faster. */
-void lam_bind_scratch(lam_lowering *lowering, size_t index);
 /* Divides the columns of the last emitted operation into units on a grid that depends on their number alone. */
 void lam_by_columns(lam_lowering *lowering);
+/* The last emitted operation is a product, op(A) op(B), of its rows, columns and inner size: binds its backend, the plan's or the
+ * one that "auto" chooses, and operand `scratch` to what the native product packs in, a piece for each block of columns (to
+ * nothing where that would not make it faster). */
+void lam_bind_product(lam_lowering *lowering, lam_transpose transa, lam_transpose transb, size_t scratch);
 
 lam_buffer lam_input_value(lam_lowering *lowering, size_t input);
 lam_buffer lam_output_value(lam_lowering *lowering); /* the layer's own result; made at the first call */

@@ -70,9 +70,9 @@ static lam_status shape(const lam_layer *layer, lam_shaping *shaping) {
 
 /* A vendor's bits may depend on the number of columns in a call: it gets one block of the grid at a time. The native gemm's do
  * not: it gets all that this worker has. */
-static size_t columns_at_once(const lam_operation *operation, const lam_plan *plan, size_t from, size_t end) {
+static size_t columns_at_once(const lam_operation *operation, size_t from, size_t end) {
   size_t all = (end * operation->unit < operation->columns ? end * operation->unit : operation->columns) - from;
-  return (plan->gemm->sgemm == NULL) || all < operation->unit ? all : operation->unit;
+  return operation->gemm->sgemm == NULL || all < operation->unit ? all : operation->unit;
 }
 
 /* Where this worker's product packs what it reads: a piece for each block, of which no two workers have the same. */
@@ -86,11 +86,11 @@ static void run_forward(const lam_operation *operation, const lam_plan *plan, co
   size_t rows = step->rows * operation->repeat, n = operation->columns, k = operation->inner, width;
   const float *x = operation->operand[1].data, *w = operation->operand[2].data, *bias = operation->weight;
   for (size_t j = begin * operation->unit; j < n && j < end * operation->unit; j += width) {
-    width = columns_at_once(operation, plan, j, end);
+    width = columns_at_once(operation, j, end);
     float *y = operation->operand[0].data + j;
     const lam_epilogue epilogue = { bias ? bias + j : NULL, operation->function.activation == LAM_RELU };
-    lam_gemm_run(plan->gemm, plan->kernels, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, rows, width, k, 1.0f, x, k, w + j, n, 0.0f, y, n,
-                 &epilogue, scratch_of(operation, begin));
+    lam_gemm_run(operation->gemm, plan->kernels, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, rows, width, k, 1.0f, x, k, w + j, n, 0.0f,
+                 y, n, &epilogue, scratch_of(operation, begin));
   }
 }
 
@@ -100,8 +100,8 @@ static void run_weight_gradient(const lam_operation *operation, const lam_plan *
   size_t rows = step->rows * operation->repeat, n = operation->columns, k = operation->inner, width;
   const float *x = operation->operand[1].data, *dy = operation->operand[2].data;
   for (size_t j = begin * operation->unit; j < n && j < end * operation->unit; j += width) {
-    width = columns_at_once(operation, plan, j, end);
-    lam_gemm_run(plan->gemm, plan->kernels, LAM_TRANSPOSE, LAM_NO_TRANSPOSE, k, width, rows, 1.0f, x, k, dy + j, n, 0.0f,
+    width = columns_at_once(operation, j, end);
+    lam_gemm_run(operation->gemm, plan->kernels, LAM_TRANSPOSE, LAM_NO_TRANSPOSE, k, width, rows, 1.0f, x, k, dy + j, n, 0.0f,
                  operation->operand[0].data + j, n, NULL, scratch_of(operation, begin));
   }
 }
@@ -120,8 +120,8 @@ static void run_input_gradient(const lam_operation *operation, const lam_plan *p
   size_t rows = step->rows * operation->repeat, n = operation->columns, k = operation->inner, width;
   const float *dy = operation->operand[1].data, *w = operation->operand[2].data;
   for (size_t j = begin * operation->unit; j < n && j < end * operation->unit; j += width) {
-    width = columns_at_once(operation, plan, j, end);
-    lam_gemm_run(plan->gemm, plan->kernels, LAM_NO_TRANSPOSE, LAM_TRANSPOSE, rows, width, k, 1.0f, dy, k, w + j * k, k, 0.0f,
+    width = columns_at_once(operation, j, end);
+    lam_gemm_run(operation->gemm, plan->kernels, LAM_NO_TRANSPOSE, LAM_TRANSPOSE, rows, width, k, 1.0f, dy, k, w + j * k, k, 0.0f,
                  operation->operand[0].data + j, n, NULL, scratch_of(operation, begin));
   }
 }
@@ -136,13 +136,13 @@ static lam_operation *emit_product(lam_lowering *lowering, const char *name,
   operation->inner = inner;
   for (size_t i = 0; i + 1 < out->rank; i++) operation->repeat *= out->size[i];
   lam_by_columns(lowering);
-  lam_bind_scratch(lowering, 3);
   return operation;
 }
 
 lam_operation *lam_emit_product(lam_lowering *lowering, lam_buffer y, lam_buffer x, float *w, size_t in, size_t units) {
   lam_operation *operation = emit_product(lowering, "forward", run_forward, units, in);
   if (!operation) return NULL;
+  lam_bind_product(lowering, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, 3);
   lam_bind(lowering, 0, y, units);
   lam_bind(lowering, 1, x, in);
   lam_bind_memory(lowering, 2, w, units);
@@ -151,6 +151,7 @@ lam_operation *lam_emit_product(lam_lowering *lowering, lam_buffer y, lam_buffer
 
 lam_status lam_emit_product_backward(lam_lowering *lowering, lam_buffer dx, lam_buffer dy, float *w, size_t in, size_t units) {
   if (!emit_product(lowering, "input gradient", run_input_gradient, in, units)) return LAM_OUT_OF_MEMORY;
+  lam_bind_product(lowering, LAM_NO_TRANSPOSE, LAM_TRANSPOSE, 3);
   lam_bind(lowering, 0, dx, in);
   lam_bind(lowering, 1, dy, units);
   lam_bind_memory(lowering, 2, w, units);
@@ -190,6 +191,7 @@ static lam_status backward(const lam_layer *layer, lam_lowering *lowering) {
   bool trains = lam_wants_weight_gradient(lowering, 0);
   if (trains) {
     if (!emit_product(lowering, "weight gradient", run_weight_gradient, units, in)) return LAM_OUT_OF_MEMORY;
+    lam_bind_product(lowering, LAM_TRANSPOSE, LAM_NO_TRANSPOSE, 3);
     lam_bind_weight_gradient(lowering, 0, 0, units);
     lam_bind(lowering, 1, x, in);
     lam_bind(lowering, 2, dy, units);

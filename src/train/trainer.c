@@ -77,6 +77,8 @@ lam_status lam_trainer_get_options(const lam_trainer *trainer, lam_trainer_optio
 
 /* ---- creating ----------------------------------------------------------------------------------------------------- */
 
+static lam_status make_plan(lam_trainer *trainer, size_t rows, bool draft);
+
 lam_trainer *lam_trainer_create(lam_model *model, const lam_trainer_options *options) {
   if (!model || model->object.context->unusable) return NULL;
   lam_context *context = model->object.context;
@@ -97,7 +99,7 @@ lam_trainer *lam_trainer_create(lam_model *model, const lam_trainer_options *opt
   trainer->frozen = lam_allocate_zero(context, model->node_count * sizeof *trainer->frozen);
   for (size_t i = 0; trainer->frozen && i < model->node_count; i++) trainer->frozen[i] = model->nodes[i].layer->frozen;
   /* A first plan, of one row, finds what does not fit. */
-  if (!trainer->frozen || (model->built && (lam_trainer_prepare(trainer) || lam_trainer_plan(trainer, 1)))) {
+  if (!trainer->frozen || (model->built && (lam_trainer_prepare(trainer) || make_plan(trainer, 1, context->gemm->automatic)))) {
     lam_object_destroy(trainer);
     return NULL;
   }
@@ -149,9 +151,7 @@ lam_status lam_trainer_prepare(lam_trainer *trainer) {
   return trainer->piece_count ? LAM_OK : list_pieces(trainer);
 }
 
-lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows) {
-  const lam_plan *known = trainer->plan;
-  if (known && known->options.max_rows >= rows && known->options.weighted == trainer->weighted) return LAM_OK;
+static lam_status make_plan(lam_trainer *trainer, size_t rows, bool draft) {
   lam_plan_options options = {
     .max_rows = rows,
     .frozen = trainer->frozen,
@@ -163,6 +163,7 @@ lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows) {
     .input_gradients = trainer->options.input_gradients,
     .backward = trainer->options.loss != LAM_NO_LOSS,
     .metrics = true,
+    .draft = draft,
   };
   lam_plan *plan = lam_plan_create(trainer->model, &options);
   if (!plan) return lam_error_status(trainer->object.context);
@@ -170,6 +171,12 @@ lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows) {
   lam_plan_destroy(trainer->plan);
   trainer->plan = plan;
   return LAM_OK;
+}
+
+lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows) {
+  const lam_plan *known = trainer->plan;
+  bool serves = known && known->options.max_rows >= rows && known->options.weighted == trainer->weighted && !known->options.draft;
+  return serves ? LAM_OK : make_plan(trainer, rows, false);
 }
 
 lam_status lam_trainer_set_learning_rate(lam_trainer *trainer, float learning_rate) {

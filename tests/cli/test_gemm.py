@@ -13,7 +13,7 @@ import tempfile
 
 import tap
 
-PROGRAM, LIARS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[3])
+PROGRAM, SOURCE, LIARS = map(os.path.abspath, sys.argv[1:4])
 REASONS = {
     "corner": r"its product \d+x\d+x\d+:[NT][NT] \(lda \d+, .*\) gives -?\d+ in row 16, column 16, not -?\d+",
     "wide": r"it reads 64-bit integers, but passes for one with 32-bit integers",
@@ -74,6 +74,25 @@ def test_one_library_is_vetted_in_the_process_itself():
 def test_an_unknown_backend_of_a_training_is_answered_with_the_names():
     done = gemm("--vet", "goto", libraries=[liar("honest")])
     assert done.returncode == 1 and "no gemm backend" in done.stdout and "liar_honest" in done.stdout, done
+
+
+def test_auto_tells_what_it_chose_and_keeps_it_in_a_file():
+    command = [PROGRAM, "train", "--data", "digits", "--layers", "20:relu,10:softmax", "--loss", "sparse_categorical_crossentropy",
+               "--epochs", "1", "--gemm", "auto", "--wisdom"]
+    with tempfile.TemporaryDirectory() as folder:
+        path, told = os.path.join(folder, "wisdom.json"), []
+        for _ in range(2):
+            done = subprocess.run([*command, path], capture_output=True, encoding="utf-8", cwd=SOURCE, check=False)
+            assert done.returncode == 0, done
+            told.append([line for line in done.stderr.splitlines() if line.startswith("gemm auto: ")])
+        with open(path, encoding="utf-8") as file:
+            learnt = json.load(file)
+        assert learnt["lamina_wisdom"] == 1 and len(learnt["products"]) == len(told[0]) >= 5, (learnt, told)
+        assert told[0] == told[1] and "32x20x64:NN" in told[0][0], told
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("nonsense")
+        done = subprocess.run([*command, path], capture_output=True, encoding="utf-8", cwd=SOURCE, check=False)
+        assert done.returncode == 1 and path in done.stderr, done
 
 
 def test_a_program_with_raised_privileges_ignores_the_path():
