@@ -156,10 +156,11 @@ LAM_API lam_status lam_forward(lam_trainer *trainer, const lam_array *inputs, si
 /* rows x width floats of an output of the last lam_forward; until the next call with this trainer. Since 0.1. */
 LAM_API const float *lam_forward_output(const lam_trainer *trainer, size_t output);
 /* The backward pass from the gradients of the outputs, each rows x width as in the last lam_forward; NULL: zero. The gradients of
- * the weights are replaced. Since 0.1. */
+ * the weights are replaced; those of the penalties of regularizers are in them. Since 0.1. */
 LAM_API lam_status lam_backward(lam_trainer *trainer, const float *const *output_gradients, size_t output_count);
 /* The gradient of weight `index` (as lam_model_parameter counts), from the last lam_backward or step of fit; may be changed
- * before lam_apply_gradients. NULL where there is none yet, and for a fixed weight. Since 0.1. */
+ * before lam_apply_gradients. NULL where there is none yet, for a fixed weight, and for one whose layer was frozen when the
+ * trainer was made. Since 0.1. */
 LAM_API float *lam_gradient(lam_trainer *trainer, size_t index);
 /* rows x width floats: the gradient of an input, where the trainer was made with input_gradients; else NULL. Since 0.1. */
 LAM_API const float *lam_input_gradient(const lam_trainer *trainer, size_t input);

@@ -155,8 +155,8 @@ static lam_status run_step(lam_fit_state *fit, double *loss) {
                     "the loss is %s at step %llu of epoch %llu: a smaller learning rate may help", lam_format_double(text, *loss),
                     (unsigned long long)position->step + 1, (unsigned long long)position->epoch + 1);
   }
-  lam_trainer_add_to_metrics(trainer, &step);
   if ((status = lam_plan_tell(trainer->plan, lam_plan_finish(trainer->plan, &step)))) return status;
+  lam_trainer_add_to_metrics(trainer, &step); /* of steps that came to their end */
   position->loss_sum += *loss * (double)step.rows;
   position->right_sum += lam_plan_right(trainer->plan, &step);
   position->rows += step.rows;

@@ -231,6 +231,19 @@ static void the_optimizer_s_state_of_a_frozen_layer_stays_zero(void **state) {
   lam_context_destroy(context);
 }
 
+static void a_model_that_is_frozen_whole_runs_through_fit_as_it_is(void **state) {
+  (void)state;
+  lam_context *context = lam_context_create(NULL);
+  lam_model *model = chain(context);
+  float before[128], after[128];
+  weights(model, before);
+  assert_int_equal(lam_model_set_trainable(model, NULL, false), LAM_OK);
+  fit(model);
+  weights(model, after);
+  assert_memory_equal(before, after, lam_model_weight_count(model) * sizeof(float));
+  lam_context_destroy(context);
+}
+
 static void counts_tell_what_is_frozen(void **state) {
   (void)state;
   lam_context *context = lam_context_create(NULL);
@@ -513,6 +526,7 @@ int main(void) {
     cmocka_unit_test(nothing_is_computed_that_nobody_needs),
     cmocka_unit_test(freezing_acts_on_trainers_made_afterwards),
     cmocka_unit_test(the_optimizer_s_state_of_a_frozen_layer_stays_zero),
+    cmocka_unit_test(a_model_that_is_frozen_whole_runs_through_fit_as_it_is),
     cmocka_unit_test(counts_tell_what_is_frozen),
     cmocka_unit_test(a_clone_has_the_architecture_and_its_own_weights),
     cmocka_unit_test(a_model_that_is_not_built_has_clones_that_are_not),
