@@ -234,6 +234,56 @@ LAM_API lam_status lam_binary_crossentropy(float *loss, float *dp, size_t lddp, 
 LAM_API lam_status lam_squared_error(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,
                                      float factor, float scale, size_t rows, size_t columns);
 
+/* Means over the columns of the terms that lamina/loss.h lists, and their slopes; n terms of size s in all are summed within
+ * (ceil(n / 16) + 5) u s, and each term is within: absolute 1 ULP, percentage 2.5 ULP; logarithmic: its logarithm within 4 ULP,
+ * squared, so 9; huber 2 ULP; log_cosh 6 ULP from |d| = 1e-15 on. hinge: 2 u (1 + |t x|); squared twice the margin of that.
+ * poisson: 2 u (|x| + |t log x|) + t u. kl_divergence is the sum of its terms, each within 3 u (t |log t/x| + t). Slopes are
+ * within 4 ULP, hinge's exactly where the margin's sign is; log_cosh's is tanh. */
+LAM_API lam_status lam_mean_absolute_error(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t,
+                                           size_t ldt, float scale, size_t rows, size_t columns);
+LAM_API lam_status lam_mean_absolute_percentage_error(float *loss, float *dx, size_t lddx, const float *x, size_t ldx,
+                                                      const float *t, size_t ldt, float scale, size_t rows, size_t columns);
+LAM_API lam_status lam_mean_squared_logarithmic_error(float *loss, float *dx, size_t lddx, const float *x, size_t ldx,
+                                                      const float *t, size_t ldt, float scale, size_t rows, size_t columns);
+LAM_API lam_status lam_log_cosh(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,
+                                float scale, size_t rows, size_t columns);
+LAM_API lam_status lam_hinge(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,
+                             float scale, size_t rows, size_t columns);
+LAM_API lam_status lam_squared_hinge(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,
+                                     float scale, size_t rows, size_t columns);
+LAM_API lam_status lam_poisson(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,
+                               float scale, size_t rows, size_t columns);
+LAM_API lam_status lam_kl_divergence(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,
+                                     float scale, size_t rows, size_t columns);
+/* delta above 0. */
+LAM_API lam_status lam_huber(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,
+                             float delta, float scale, size_t rows, size_t columns);
+/* max(max_j (1 - t_j) x_j - sum_j t_j x_j + 1, 0), within (ceil(n / 16) + 7) u of the sum of all sizes; rivals that tie share the
+ * slope. */
+LAM_API lam_status lam_categorical_hinge(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t,
+                                         size_t ldt, float scale, size_t rows, size_t columns);
+/* Focal cross-entropies: each term of the cross-entropy times q^gamma, gamma at least 0, q being the probability that goes to the
+ * other classes. Binary: the term of a target t is times t weight_1 + (1 - t) weight_0 too. From logits q is computed without
+ * cancelling; a term is within (12 + 3 gamma (1 + |log q|)) u of itself, its slope likewise of its parts' sizes. Categorical:
+ * alpha times the sum; there q = 1 - p has the absolute error 2 (|x - max| + d + 4) u p of softmax and its subtraction. */
+LAM_API lam_status lam_binary_focal_crossentropy(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t,
+                                                 size_t ldt, float gamma, float weight_1, float weight_0, float scale,
+                                                 size_t rows, size_t columns);
+LAM_API lam_status lam_sigmoid_binary_focal_crossentropy(float *loss, float *dx, size_t lddx, const float *x, size_t ldx,
+                                                         const float *t, size_t ldt, float gamma, float weight_1, float weight_0,
+                                                         float scale, size_t rows, size_t columns);
+LAM_API lam_status lam_focal_crossentropy(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t,
+                                          size_t ldt, float gamma, float alpha, float scale, size_t rows, size_t columns);
+LAM_API lam_status lam_softmax_focal_crossentropy(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t,
+                                                  size_t ldt, float gamma, float alpha, float scale, size_t rows, size_t columns);
+/* The sums of each row, five a row: of x t, x^2, t^2, x and t, each within (ceil(n / 16) + 4) u of its sum of absolute values;
+ * and dx = a x + b t + c, each row's a, b, c being three of `factors`, with two fused roundings; an a of 0 leaves x out. With
+ * these go losses that are functions of the sums, such as the cosine's. */
+LAM_API lam_status lam_pair_sums(float *sums, const float *x, size_t ldx, const float *t, size_t ldt, size_t rows,
+                                 size_t columns);
+LAM_API lam_status lam_pair_combine(float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,
+                                    const float *factors, size_t rows, size_t columns);
+
 /* ---- optimizers: one pass over `count` parameters w with gradients g ---------------------------------------------- */
 
 /* Names and order of operations are Keras 3's. State arrays start at 0. State below 2^-100 is stored as 0, which keeps it out of

@@ -25,6 +25,11 @@
   (float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt, float scale, size_t rows,        \
    size_t columns)
 
+/* The same with parameters. */
+#define LAM_DENSE_LOSS_WITH_ARGUMENTS                                                                                            \
+  (float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt, const float *p, float scale,     \
+   size_t rows, size_t columns)
+
 /* X(name, (arguments)): all return void. */
 #define LAM_KERNEL_LIST(X)                                                                                                       \
   X(exp, LAM_UNARY_ARGUMENTS)                                                                                                    \
@@ -119,6 +124,23 @@
   X(binary_crossentropy, LAM_DENSE_LOSS_ARGUMENTS)                                                                               \
   X(squared_error, (float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt, float factor,   \
                     float scale, size_t rows, size_t columns))                                                                   \
+  X(mean_absolute_error, LAM_DENSE_LOSS_ARGUMENTS)                                                                               \
+  X(mean_absolute_percentage_error, LAM_DENSE_LOSS_ARGUMENTS)                                                                    \
+  X(mean_squared_logarithmic_error, LAM_DENSE_LOSS_ARGUMENTS)                                                                    \
+  X(log_cosh, LAM_DENSE_LOSS_ARGUMENTS)                                                                                          \
+  X(hinge, LAM_DENSE_LOSS_ARGUMENTS)                                                                                             \
+  X(squared_hinge, LAM_DENSE_LOSS_ARGUMENTS)                                                                                     \
+  X(categorical_hinge, LAM_DENSE_LOSS_ARGUMENTS)                                                                                 \
+  X(poisson, LAM_DENSE_LOSS_ARGUMENTS)                                                                                           \
+  X(kl_divergence, LAM_DENSE_LOSS_ARGUMENTS)                                                                                     \
+  X(huber, LAM_DENSE_LOSS_WITH_ARGUMENTS)                                                                                        \
+  X(binary_focal_crossentropy, LAM_DENSE_LOSS_WITH_ARGUMENTS)                                                                    \
+  X(sigmoid_binary_focal_crossentropy, LAM_DENSE_LOSS_WITH_ARGUMENTS)                                                            \
+  X(focal_crossentropy, LAM_DENSE_LOSS_WITH_ARGUMENTS)                                                                           \
+  X(softmax_focal_crossentropy, LAM_DENSE_LOSS_WITH_ARGUMENTS)                                                                   \
+  X(pair_sums, (float *sums, const float *x, size_t ldx, const float *t, size_t ldt, size_t rows, size_t columns))               \
+  X(pair_combine, (float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt, const float *factors,         \
+                   size_t rows, size_t columns))                                                                                 \
   X(sgd, (float *w, const float *g, float rate, size_t count))                                                                   \
   X(sgd_momentum, (float *w, float *velocity, const float *g, float rate, float momentum, size_t count))                         \
   X(sgd_nesterov, (float *w, float *velocity, const float *g, float rate, float momentum, size_t count))                         \

@@ -3,12 +3,8 @@
  * Losses whose inputs are logits or plain numbers: value and gradient of a row together. Sums run in 16 lanes, the tail last,
  * lanes beyond it adding 0. A factor of 0 (a target that is not there) makes a product 0 even where the other factor is infinite.
  */
-#include "kernels/functions.h"
 #include "kernels/level.h"
-#include "kernels/rows.h"
-
-/* a b, but 0 where a is 0. */
-LAM_INLINE lam_vec times_or_zero(lam_vec a, lam_vec b) { return vec_select(vec_equal(a, vec_zero()), vec_zero(), vec_mul(a, b)); }
+#include "kernels/loss_terms.h"
 
 /* Each row's loss is finished 16 rows at a time, so that one vector of logarithms serves 16 rows. */
 typedef struct lam_finish {
@@ -97,13 +93,6 @@ void LAM_KERNEL(softmax_crossentropy) LAM_DENSE_LOSS_ARGUMENTS {
     }
     if (loss && (slot == LAM_LANES - 1 || i == rows - 1)) finish_rows(loss + i - slot, &f, slot + 1);
   }
-}
-
-/* max(x, 0) - x t + log(1 + e^-|x|), the first two as |x| (1 - t) for x >= 0 and |x| t below, so that an infinite logit with the
- * right target costs 0. */
-LAM_INLINE lam_vec sigmoid_loss(lam_vec x, lam_vec t, lam_pair e) {
-  lam_vec wrong = vec_select(vec_less(x, vec_zero()), t, vec_sub(vec_splat(1.0f), t));
-  return vec_add(times_or_zero(wrong, vec_abs(x)), vec_log1p_unit(e.high));
 }
 
 void LAM_KERNEL(sigmoid_binary_crossentropy) LAM_DENSE_LOSS_ARGUMENTS {

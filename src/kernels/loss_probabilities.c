@@ -3,23 +3,8 @@
  * Cross-entropies of probabilities. They are clipped to [1e-7, 1 - 1e-7], and where the clip acts the gradient is 0. Sums run in
  * 16 lanes, the tail last, lanes beyond it adding 0.
  */
-#include "kernels/functions.h"
 #include "kernels/level.h"
-#include "kernels/rows.h"
-
-#define LAM_CLIP_LOW 1e-7f
-#define LAM_CLIP_HIGH 0.99999988f
-
-/* A NaN stays one. */
-LAM_INLINE lam_vec clip(lam_vec p) { return vec_min(vec_splat(LAM_CLIP_HIGH), vec_max(vec_splat(LAM_CLIP_LOW), p)); }
-
-/* v, or 0 where the clip acts on p. */
-LAM_INLINE lam_vec unless_clipped(lam_vec p, lam_vec v) {
-  v = vec_select(vec_less(p, vec_splat(LAM_CLIP_LOW)), vec_zero(), v);
-  return vec_select(vec_less(vec_splat(LAM_CLIP_HIGH), p), vec_zero(), v);
-}
-
-LAM_INLINE lam_vec keep_first(lam_vec v, size_t n) { return vec_select(mask_first(n), v, vec_zero()); }
+#include "kernels/loss_terms.h"
 
 /* Two logarithms of a row at once. */
 LAM_INLINE void log_two(float *a, float *b) {
@@ -80,17 +65,6 @@ void LAM_KERNEL(crossentropy) LAM_DENSE_LOSS_ARGUMENTS {
     vec_store_n(dx + full, vec_mul(s, vec_sub(common, a_tail)), rest);
     dx += lddx;
   }
-}
-
-/* With c = clip(p): -(t log c + (1 - t) log(1 - c)), whose slope is (c - t) / (c (1 - c)). */
-LAM_INLINE lam_vec binary_loss(lam_vec p, lam_vec t) {
-  lam_vec c = clip(p), one = vec_splat(1.0f);
-  lam_vec other = vec_mul(vec_sub(one, t), vec_log(vec_sub(one, c)));
-  return vec_neg(vec_fma(t, vec_log(c), other));
-}
-LAM_INLINE lam_vec binary_slope(lam_vec p, lam_vec t) {
-  lam_vec c = clip(p);
-  return unless_clipped(p, vec_div(vec_sub(c, t), vec_mul(c, vec_sub(vec_splat(1.0f), c))));
 }
 
 void LAM_KERNEL(binary_crossentropy) LAM_DENSE_LOSS_ARGUMENTS {

@@ -216,6 +216,55 @@ lam_status lam_squared_error(float *loss, float *dx, size_t lddx, const float *x
           LAM_GRADIENT(dx, lddx, x, ldx));
 }
 
+LAM_PUBLIC_DENSE_LOSS(mean_absolute_error)
+LAM_PUBLIC_DENSE_LOSS(mean_absolute_percentage_error)
+LAM_PUBLIC_DENSE_LOSS(mean_squared_logarithmic_error)
+LAM_PUBLIC_DENSE_LOSS(log_cosh)
+LAM_PUBLIC_DENSE_LOSS(hinge)
+LAM_PUBLIC_DENSE_LOSS(squared_hinge)
+LAM_PUBLIC_DENSE_LOSS(categorical_hinge)
+LAM_PUBLIC_DENSE_LOSS(poisson)
+LAM_PUBLIC_DENSE_LOSS(kl_divergence)
+
+lam_status lam_huber(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt, float delta,
+                     float scale, size_t rows, size_t columns) {
+  if (!(delta > 0.0f)) return LAM_INVALID_ARGUMENT;
+  LAM_RUN(huber(loss, dx, lddx, x, ldx, t, ldt, &delta, scale, rows, columns), { x, ldx }, { t, ldt },
+          LAM_GRADIENT(dx, lddx, x, ldx));
+}
+
+#define LAM_PUBLIC_BINARY_FOCAL(name)                                                                                            \
+  lam_status lam_##name(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,             \
+                        float gamma, float weight_1, float weight_0, float scale, size_t rows, size_t columns) {                 \
+    if (!(gamma >= 0.0f)) return LAM_INVALID_ARGUMENT;                                                                           \
+    const float p[] = { gamma, weight_1, weight_0 };                                                                             \
+    LAM_RUN(name(loss, dx, lddx, x, ldx, t, ldt, p, scale, rows, columns), { x, ldx }, { t, ldt },                               \
+            LAM_GRADIENT(dx, lddx, x, ldx));                                                                                     \
+  }
+LAM_PUBLIC_BINARY_FOCAL(binary_focal_crossentropy)
+LAM_PUBLIC_BINARY_FOCAL(sigmoid_binary_focal_crossentropy)
+
+#define LAM_PUBLIC_FOCAL(name)                                                                                                   \
+  lam_status lam_##name(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,             \
+                        float gamma, float alpha, float scale, size_t rows, size_t columns) {                                    \
+    if (!(gamma >= 0.0f)) return LAM_INVALID_ARGUMENT;                                                                           \
+    const float p[] = { gamma, alpha };                                                                                          \
+    LAM_RUN(name(loss, dx, lddx, x, ldx, t, ldt, p, scale, rows, columns), { x, ldx }, { t, ldt },                               \
+            LAM_GRADIENT(dx, lddx, x, ldx));                                                                                     \
+  }
+LAM_PUBLIC_FOCAL(focal_crossentropy)
+LAM_PUBLIC_FOCAL(softmax_focal_crossentropy)
+
+lam_status lam_pair_sums(float *sums, const float *x, size_t ldx, const float *t, size_t ldt, size_t rows, size_t columns) {
+  LAM_RUN(pair_sums(sums, x, ldx, t, ldt, rows, columns), { sums, columns }, { x, ldx }, { t, ldt });
+}
+
+lam_status lam_pair_combine(float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt, const float *factors,
+                            size_t rows, size_t columns) {
+  LAM_RUN(pair_combine(dx, lddx, x, ldx, t, ldt, factors, rows, columns), { dx, lddx }, { x, ldx }, { t, ldt },
+          { factors, columns });
+}
+
 /* Optimizers: arrays of `count`, which is one row. */
 lam_status lam_sgd(float *w, const float *g, float rate, size_t count) {
   const size_t rows = 1, columns = count;

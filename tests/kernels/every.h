@@ -112,6 +112,39 @@ JOB_DENSE(softmax_crossentropy)
 JOB_DENSE(sigmoid_binary_crossentropy)
 JOB_DENSE(crossentropy)
 JOB_DENSE(binary_crossentropy)
+JOB_DENSE(mean_absolute_error)
+JOB_DENSE(mean_absolute_percentage_error)
+JOB_DENSE(mean_squared_logarithmic_error)
+JOB_DENSE(log_cosh)
+JOB_DENSE(hinge)
+JOB_DENSE(squared_hinge)
+JOB_DENSE(categorical_hinge)
+JOB_DENSE(poisson)
+JOB_DENSE(kl_divergence)
+#define JOB_DENSE_WITH(name, ...)                                                                                                \
+  static inline void job_##name(const lam_kernel_table *t, const job *j) {                                                       \
+    const float p[] = { __VA_ARGS__ };                                                                                           \
+    t->name(j->row, j->y, j->ld, j->a, j->ld, j->b, j->ld, p, 0.125f, j->rows, j->columns);                                      \
+  }
+JOB_DENSE_WITH(huber, 0.8f)
+JOB_DENSE_WITH(binary_focal_crossentropy, 2.0f, 0.25f, 0.75f)
+JOB_DENSE_WITH(sigmoid_binary_focal_crossentropy, 1.7f, 0.25f, 0.75f)
+JOB_DENSE_WITH(focal_crossentropy, 1.7f, 0.25f)
+JOB_DENSE_WITH(softmax_focal_crossentropy, 2.0f, 0.25f)
+/* One row at a time, whose sums become the factors of its combination. */
+static inline void job_pair_sums(const lam_kernel_table *t, const job *j) {
+  for (size_t i = 0; i < j->rows && j->columns; ++i) {
+    float sums[5];
+    t->pair_sums(sums, j->a + i * j->ld, j->ld, j->b + i * j->ld, j->ld, 1, j->columns);
+    for (size_t k = 0; k < 5 && k < j->columns; ++k) j->y[i * j->ld + k] = sums[k];
+    j->row[i] = sums[i % 5];
+  }
+}
+static inline void job_pair_combine(const lam_kernel_table *t, const job *j) {
+  const float factors[] = { 0.7f, -1.3f, 0.2f };
+  for (size_t i = 0; i < j->rows; ++i)
+    t->pair_combine(j->y + i * j->ld, j->ld, j->a + i * j->ld, j->ld, j->b + i * j->ld, j->ld, factors, 1, j->columns);
+}
 static inline void job_squared_error(const lam_kernel_table *t, const job *j) {
   t->squared_error(j->row, j->y, j->ld, j->a, j->ld, j->b, j->ld, 0.5f, 0.125f, j->rows, j->columns);
 }
