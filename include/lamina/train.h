@@ -21,6 +21,11 @@ typedef struct lam_trainer lam_trainer;
 typedef struct lam_trainer_options {
   lam_loss loss; /* of each output; the total is their sum. none: only a loop of one's own (below) */
   bool from_logits;
+  /* Instead of these two: one loss for all outputs, or one for each, of which some may be none; the total is their sum by their
+   * weights. The array is copied. A dataset has a target for each output all the same; that of an output without a loss is not
+   * looked at. */
+  const lam_loss_options *losses;
+  size_t loss_count;
   lam_optimizer_options optimizer;
   bool no_fusion;       /* softmax and sigmoid stay apart from their loss: to show what that does to the numbers */
   bool input_gradients; /* a backward pass also gives the gradient of the model's inputs */
@@ -33,7 +38,8 @@ typedef struct lam_trainer_options {
 LAM_API lam_trainer *lam_trainer_create(lam_model *model, const lam_trainer_options *options);
 LAM_API void lam_trainer_destroy(lam_trainer *trainer);
 
-/* The options as they act, defaults filled in (so a learning_rate of 0 reads LAM_ZERO), and the model. Since 0.1. */
+/* The options as they act, defaults filled in (so a learning_rate of 0 reads LAM_ZERO), and the model; `losses` lives as long as
+ * the trainer. Since 0.1. */
 LAM_API lam_status lam_trainer_get_options(const lam_trainer *trainer, lam_trainer_options *options);
 LAM_API lam_model *lam_trainer_model(const lam_trainer *trainer);
 
@@ -129,6 +135,10 @@ LAM_API lam_status lam_fit(lam_trainer *trainer, const lam_dataset *data, const 
 /* The epochs of the last fit, *count of them; until the next fit. Whether a callback stopped it. Since 0.1. */
 LAM_API const lam_epoch *lam_trainer_history(const lam_trainer *trainer, size_t *count);
 LAM_API bool lam_trainer_stopped(const lam_trainer *trainer);
+
+/* The loss of one output alone, without its weight: the mean over the epoch of fit that ended last or is running (of what ran in
+ * this process), or with `evaluated` over the rows of the last lam_evaluate or validation. NaN where there is none. Since 0.1. */
+LAM_API double lam_trainer_output_loss(const lam_trainer *trainer, size_t output, bool evaluated);
 
 /* Loss and accuracy of the model on a dataset. Since 0.1. */
 LAM_API lam_status lam_evaluate(lam_trainer *trainer, const lam_dataset *data, lam_result *result);

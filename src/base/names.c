@@ -8,11 +8,26 @@
 #include <stdio.h>
 #include <string.h>
 
-int lam_name_find(lam_names names, const char *name) {
-  if (!name) return -1;
+static int find_exactly(lam_names names, const char *name) {
   for (int i = 0; names[i]; ++i)
     if (strcmp(names[i], name) == 0) return i;
   return -1;
+}
+
+int lam_name_find(lam_names names, const char *name) {
+  static const char *const short_names[][2] = {
+    { "mse", "mean_squared_error" },
+    { "mae", "mean_absolute_error" },
+    { "mape", "mean_absolute_percentage_error" },
+    { "msle", "mean_squared_logarithmic_error" },
+    { "bce", "binary_crossentropy" },
+    { "kld", "kl_divergence" },
+  };
+  if (!name) return -1;
+  int found = find_exactly(names, name);
+  for (size_t i = 0; found < 0 && i < sizeof short_names / sizeof *short_names; ++i)
+    if (strcmp(short_names[i][0], name) == 0) return find_exactly(names, short_names[i][1]);
+  return found;
 }
 
 /* ---- unknown names ----------------------------------------------------------------------------------------------- */
@@ -129,6 +144,14 @@ static bool parse_size(const char *text, size_t *value) {
   return true;
 }
 
+static bool parse_int32(const char *text, int32_t *value) {
+  bool negative = *text == '-';
+  uint64_t number;
+  if (!parse_integer(text + negative, (uint64_t)INT32_MAX + negative, &number)) return false;
+  *value = (int32_t)(negative ? -(int64_t)number : (int64_t)number);
+  return true;
+}
+
 static bool parse_flag(const char *text, bool *value) {
   static const char *const words[] = { "0", "1", "false", "true", NULL };
   int word = lam_name_find(words, text);
@@ -199,6 +222,7 @@ lam_status lam_field_parse(lam_context *context, const char *what, const lam_fie
   switch (field->kind) {
   case LAM_FIELD_FLOAT: takes = parse_float(text, place) ? NULL : "a finite number"; break;
   case LAM_FIELD_SIZE: takes = parse_size(text, place) ? NULL : "a whole number of 0 or more"; break;
+  case LAM_FIELD_INTEGER: takes = parse_int32(text, place) ? NULL : "a whole number"; break;
   case LAM_FIELD_SEED: takes = parse_integer(text, UINT64_MAX, place) ? NULL : "a whole number from 0 to 2^64 - 1"; break;
   case LAM_FIELD_FLAG: takes = parse_flag(text, place) ? NULL : "0, 1, false or true"; break;
   case LAM_FIELD_SHAPE: takes = parse_shape(text, place) ? NULL : "a shape such as 28x28"; break;

@@ -12,7 +12,7 @@
 /* names[i] is the name of value i; ends with NULL. */
 typedef const char *const *lam_names;
 
-/* The value with this name, or -1. */
+/* The value with this name, or -1. Where the list has a name of several words, its usual abbreviation stands for it: mse, bce. */
 int lam_name_find(lam_names names, const char *name);
 
 /* Fails with LAM_UNKNOWN_NAME and a sentence such as: there is no optimizer "adan"; the nearest are adam, adamw (all: ...).
@@ -20,13 +20,14 @@ int lam_name_find(lam_names names, const char *name);
 lam_status lam_name_unknown(lam_context *context, const char *what, const char *name, lam_names names);
 
 typedef enum lam_field_kind {
-  LAM_FIELD_FLOAT, /* float; LAM_ZERO is 0 */
-  LAM_FIELD_SIZE,  /* size_t */
-  LAM_FIELD_SEED,  /* uint64_t */
-  LAM_FIELD_FLAG,  /* bool */
-  LAM_FIELD_SHAPE, /* lam_shape; as text "28x28" */
-  LAM_FIELD_AXES,  /* lam_axes; as text "0,-1" */
-  LAM_FIELD_ENUM   /* int-sized enum with `names` */
+  LAM_FIELD_FLOAT,   /* float; LAM_ZERO is 0 */
+  LAM_FIELD_SIZE,    /* size_t */
+  LAM_FIELD_INTEGER, /* int32_t */
+  LAM_FIELD_SEED,    /* uint64_t */
+  LAM_FIELD_FLAG,    /* bool */
+  LAM_FIELD_SHAPE,   /* lam_shape; as text "28x28" */
+  LAM_FIELD_AXES,    /* lam_axes; as text "0,-1" */
+  LAM_FIELD_ENUM     /* int-sized enum with `names` */
 } lam_field_kind;
 
 typedef struct lam_field {

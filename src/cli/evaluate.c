@@ -29,7 +29,7 @@ static int evaluate(const settings *options, lam_context *context, measurement *
   if (!code) code = add_metrics(options, trainer);
   if (!code && lam_trainer_get_options(trainer, &training)) code = library_failed(context);
   if (!code) code = open_examined(context, options, model, &data);
-  if (!code) code = encode_targets(context, model, training.loss, &data);
+  if (!code) code = encode_targets(context, model, lam_loss_of(&training, 0).loss, &data);
   if (!code) code = measure(trainer, data, options->confusion != SWITCH_NO, measured);
   if (code || !options->plot_mistakes) return code;
   if (!measured->classes) return failed("--plot-mistakes: the targets are not classes that the outputs stand for");

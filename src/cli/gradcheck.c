@@ -55,7 +55,7 @@ static int check(const settings *options, lam_context *context, lam_gradient_rep
   if (!code) code = open_examined(context, options, model, &data);
   if (!code) code = make(options, model, context, data, &trainer);
   if (!code && lam_trainer_get_options(trainer, &how)) code = library_failed(context);
-  if (!code) code = encode_targets(context, lam_trainer_model(trainer), how.loss, &data);
+  if (!code) code = encode_targets(context, lam_trainer_model(trainer), lam_loss_of(&how, 0).loss, &data);
   if (code) return code;
   lam_gradient_check_options which = { .rows = options->batch, .samples = options->samples };
   return lam_gradient_check(trainer, data, &which, report) ? library_failed(context) : EXIT_OK;

@@ -62,7 +62,8 @@ int measure(lam_trainer *trainer, const lam_dataset *data, bool confusion, measu
   *measured = (measurement){ .binary_accuracy = (double)NAN, .trainer = trainer, .data = data };
   lam_status status = lam_trainer_get_options(trainer, &how);
   if (!status) status = lam_evaluate(trainer, data, &measured->result);
-  if (!status && how.loss == LAM_BINARY_CROSSENTROPY && output_width(model) > 1) status = measure_binary(model, data, measured);
+  if (!status && lam_loss_of(&how, 0).loss == LAM_BINARY_CROSSENTROPY && output_width(model) > 1)
+    status = measure_binary(model, data, measured);
   if (!status) measured->classes = count_classes(model, data, measured->result);
   if (!status && confusion && measured->classes) status = count_confusion(model, data, measured);
   return status ? library_failed(context) : EXIT_OK;

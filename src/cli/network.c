@@ -135,10 +135,15 @@ int make_trainer(const settings *options, lam_model *model, lam_trainer **traine
   if (options->loss) {
     how.loss = options->loss;
     how.from_logits = false;
+    how.losses = NULL;
+    how.loss_count = 0;
   }
+  if (options->from_logits && how.loss_count)
+    return wrong_usage("--from-logits goes with --loss NAME: each output has a loss of its own");
   if (options->from_logits) how.from_logits = true;
   if (options->no_fusion) how.no_fusion = true;
-  if (!how.loss) return wrong_usage("\"%s\" does not say with which loss it was trained; write it: --loss NAME", options->model);
+  if (!lam_loss_of(&how, 0).loss && how.loss_count < 2)
+    return wrong_usage("\"%s\" does not say with which loss it was trained; write it: --loss NAME", options->model);
   if (options->loss || options->from_logits || options->no_fusion) *trainer = lam_trainer_create(model, &how);
   return *trainer ? EXIT_OK : library_failed(context);
 }

@@ -90,8 +90,9 @@ static bool same_network(const lam_model *a, const lam_model *b) {
 /* The name of the first field of a table in which two structs differ, or NULL. */
 static const char *difference(const lam_field *fields, const void *a, const void *b) {
   static const size_t sizes[] = {
-    [LAM_FIELD_FLOAT] = sizeof(float), [LAM_FIELD_SIZE] = sizeof(size_t),     [LAM_FIELD_SEED] = sizeof(uint64_t),
-    [LAM_FIELD_FLAG] = sizeof(bool),   [LAM_FIELD_SHAPE] = sizeof(lam_shape), [LAM_FIELD_ENUM] = sizeof(int)
+    [LAM_FIELD_FLOAT] = sizeof(float),     [LAM_FIELD_SIZE] = sizeof(size_t), [LAM_FIELD_SEED] = sizeof(uint64_t),
+    [LAM_FIELD_INTEGER] = sizeof(int32_t), [LAM_FIELD_FLAG] = sizeof(bool),   [LAM_FIELD_SHAPE] = sizeof(lam_shape),
+    [LAM_FIELD_ENUM] = sizeof(int)
   };
   for (; fields->name; fields++)
     if (memcmp((const char *)a + fields->offset, (const char *)b + fields->offset, sizes[fields->kind]) != 0) return fields->name;
@@ -111,11 +112,9 @@ static int check_agreement(const training *run) {
     if (!same_network(model, run->model))
       return wrong_usage("--layers is not the network that is in \"%s\"; leave it out, --resume takes the file's", file);
   }
-  lam_trainer_options trained = run->model->training;
-  lam_trainer *said = lam_trainer_create(run->model, &how);
+  lam_trainer *said = lam_trainer_make(run->model, &how);
   if (!said || lam_trainer_get_options(said, &how) || lam_trainer_get_options(run->trainer, &was))
     return library_failed(run->context);
-  run->model->training = trained; /* creating a trainer has written its options there */
   if (options->loss) differs = difference(lam_trainer_fields, &how, &was);
   bool optimizer =
       was_written(options, offsetof(settings, optimizer)) || options->learning_rate > 0 || options->optimizer_options.count;
@@ -155,8 +154,8 @@ static int prepare(training *run) {
   int code = run->options->resume ? load(run) : build(run);
   if (!code && lam_trainer_get_options(run->trainer, &how)) code = library_failed(run->context);
   if (!code) code = add_metrics(run->options, run->trainer);
-  if (!code) code = encode_targets(run->context, run->model, how.loss, &run->data.train);
-  if (!code) code = encode_targets(run->context, run->model, how.loss, &run->data.test);
+  if (!code) code = encode_targets(run->context, run->model, lam_loss_of(&how, 0).loss, &run->data.train);
+  if (!code) code = encode_targets(run->context, run->model, lam_loss_of(&how, 0).loss, &run->data.test);
   return code;
 }
 

@@ -142,14 +142,19 @@ static lam_status check_size(const lam_file *file, const lam_model *model, const
 }
 
 static lam_trainer *make_trainer(const lam_file *file, const lam_json *checkpoint, lam_model *model) {
-  lam_trainer_options options = { 0 }, trained = model->training;
-  bool has_training = model->has_training;
-  if (lam_json_get_training(file->context, "checkpoint", lam_json_member(checkpoint, "training"), &options))
+  lam_trainer_options options = { 0 };
+  const lam_json *training = lam_json_member(checkpoint, "training");
+  lam_trainer *trainer = NULL;
+  if (lam_json_get_training(file->context, "checkpoint", training, model->output_count, &options)) {
+    lam_json_release_training(file->context, &options);
     return lam_file_blame(file), NULL;
-  if (check_size(file, model, &options.optimizer)) return NULL;
-  lam_trainer *trainer = lam_trainer_create(model, &options);
+  }
+  bool sized = !check_size(file, model, &options.optimizer);
+  // The model's own is as it was said, the trainer's is with its defaults filled in.
+  if (sized) trainer = (model->has_training ? lam_trainer_make : lam_trainer_create)(model, &options);
+  lam_json_release_training(file->context, &options);
+  if (!sized) return NULL;
   if (!trainer) return lam_file_blame(file), NULL;
-  if (has_training) model->training = trained; // as it was said; the trainer's is with its defaults filled in
   lam_status status = read_position(file, lam_json_member(checkpoint, "position"), trainer);
   if (!status) status = read_history(file, lam_json_member_of(checkpoint, "history", LAM_JSON_ARRAY), trainer);
   if (!status) status = read_states(file, trainer);

@@ -16,6 +16,7 @@ static bool is_zero(lam_field_kind kind, const void *place) {
   switch (kind) {
   case LAM_FIELD_FLOAT: return *(const float *)place == 0;
   case LAM_FIELD_SIZE: return *(const size_t *)place == 0;
+  case LAM_FIELD_INTEGER: return *(const int32_t *)place == 0;
   case LAM_FIELD_SEED: return *(const uint64_t *)place == 0;
   case LAM_FIELD_FLAG: return !*(const bool *)place;
   case LAM_FIELD_SHAPE: return ((const lam_shape *)place)->rank == 0;
@@ -40,6 +41,7 @@ void lam_json_put_fields(lam_json_writer *w, const lam_field *fields, const void
     switch (fields->kind) {
     case LAM_FIELD_FLOAT: lam_json_put_float(w, *(const float *)place); break;
     case LAM_FIELD_SIZE: lam_json_put_integer(w, *(const size_t *)place); break;
+    case LAM_FIELD_INTEGER: lam_json_put_double(w, *(const int32_t *)place); break;
     case LAM_FIELD_SEED: lam_json_put_integer(w, *(const uint64_t *)place); break;
     case LAM_FIELD_FLAG: lam_json_put_flag(w, *(const bool *)place); break;
     case LAM_FIELD_SHAPE: put_shape(w, place); break;
@@ -61,6 +63,13 @@ static bool get_size(const lam_json *value, size_t *place) {
   uint64_t number;
   if (!lam_json_integer(value, &number) || number > SIZE_MAX) return false;
   *place = (size_t)number;
+  return true;
+}
+
+static bool get_int32(const lam_json *value, int32_t *place) {
+  double number;
+  if (!lam_json_number(value, &number) || !(fabs(number) <= INT32_MAX) || number != floor(number)) return false;
+  *place = (int32_t)number;
   return true;
 }
 
@@ -105,6 +114,7 @@ lam_status lam_json_get_fields(lam_context *context, const char *what, const lam
     switch (fields->kind) {
     case LAM_FIELD_FLOAT: good = get_float(value, place); break;
     case LAM_FIELD_SIZE: good = get_size(value, place); break;
+    case LAM_FIELD_INTEGER: good = get_int32(value, place); break;
     case LAM_FIELD_SEED: good = lam_json_integer(value, place); break;
     case LAM_FIELD_FLAG: good = lam_json_flag(value, place); break;
     case LAM_FIELD_SHAPE: good = get_shape(value, place); break;

@@ -27,7 +27,10 @@ void lam_json_put_fields(lam_json_writer *writer, const lam_field *fields, const
 lam_status lam_json_get_fields(lam_context *context, const char *what, const lam_json *object, const lam_field *fields,
                                void *options);
 void lam_json_put_training(lam_json_writer *writer, const lam_trainer_options *options);
-lam_status lam_json_get_training(lam_context *context, const char *what, const lam_json *object, lam_trainer_options *options);
+/* `outputs` is how many losses there may be, for which memory is taken that goes back with the release, also after a failure. */
+lam_status lam_json_get_training(lam_context *context, const char *what, const lam_json *object, size_t outputs,
+                                 lam_trainer_options *options);
+void lam_json_release_training(lam_context *context, const lam_trainer_options *options);
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 

@@ -267,17 +267,43 @@ static lam_status read_class_names(const lam_file *file, lam_model *model) {
   return status;
 }
 
-lam_status lam_json_get_training(lam_context *context, const char *what, const lam_json *object, lam_trainer_options *options) {
+/* The losses where each output has its own; there are no more than outputs. */
+static lam_status get_losses(lam_context *context, const char *what, const lam_json *list, size_t most,
+                             lam_trainer_options *options) {
+  size_t count = list->kind == LAM_JSON_ARRAY ? list->size : 0;
+  if (!count || count > most)
+    return lam_fail(context, LAM_FORMAT, "%s: losses are one for all outputs, or one for each of %zu", what, most);
+  lam_loss_options *losses = lam_allocate_zero(context, count * sizeof *losses);
+  if (!losses) return LAM_OUT_OF_MEMORY;
+  options->losses = losses;
+  options->loss_count = count;
+  lam_status status = LAM_OK;
+  const lam_json *item = lam_json_first(list);
+  for (size_t i = 0; i < count && !status; ++i, item = lam_json_after(item))
+    status = lam_json_get_fields(context, what, item, lam_loss_fields, &losses[i]);
+  return status;
+}
+
+void lam_json_release_training(lam_context *context, const lam_trainer_options *options) {
+  lam_release(context, (void *)(uintptr_t)options->losses, options->loss_count * sizeof *options->losses);
+}
+
+lam_status lam_json_get_training(lam_context *context, const char *what, const lam_json *object, size_t outputs,
+                                 lam_trainer_options *options) {
   lam_status status = lam_json_get_fields(context, what, lam_json_member(object, "options"), lam_trainer_fields, options);
-  if (status) return status;
-  return lam_json_get_fields(context, what, lam_json_member(object, "optimizer"), lam_optimizer_fields, &options->optimizer);
+  if (!status)
+    status = lam_json_get_fields(context, what, lam_json_member(object, "optimizer"), lam_optimizer_fields, &options->optimizer);
+  const lam_json *losses = lam_json_member(object, "losses");
+  return status || !losses ? status : get_losses(context, what, losses, outputs, options);
 }
 
 static lam_status read_training(const lam_file *file, lam_model *model) {
   const lam_json *training = lam_json_member(file->document.root, "training");
   if (!training) return LAM_OK;
-  model->has_training = true;
-  lam_status status = lam_json_get_training(file->context, "training", training, &model->training);
+  lam_trainer_options options = { 0 };
+  lam_status status = lam_json_get_training(file->context, "training", training, model->output_count, &options);
+  if (!status) status = lam_model_set_training(model, &options);
+  lam_json_release_training(file->context, &options);
   return status ? lam_file_blame(file) : LAM_OK;
 }
 

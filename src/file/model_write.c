@@ -91,6 +91,12 @@ void lam_json_put_training(lam_json_writer *w, const lam_trainer_options *option
   lam_json_put_fields(w, lam_trainer_fields, options);
   lam_json_key(w, "optimizer");
   lam_json_put_fields(w, lam_optimizer_fields, &options->optimizer);
+  if (options->loss_count) {
+    lam_json_key(w, "losses");
+    lam_json_open(w, '[');
+    for (size_t i = 0; i < options->loss_count; ++i) lam_json_put_fields(w, lam_loss_fields, &options->losses[i]);
+    lam_json_close(w, ']');
+  }
   lam_json_close(w, '}');
 }
 

@@ -22,9 +22,8 @@ lam_node lam_copy_node(lam_graph *graph, const lam_model *model, size_t index, c
 
 lam_status lam_copy_settings(lam_model *to, const lam_model *from) {
   memcpy(to->scaling, from->scaling, to->input_count * sizeof *to->scaling);
-  to->has_training = from->has_training;
-  to->training = from->training;
-  return lam_model_set_class_names(to, (const char *const *)from->class_names, from->class_count);
+  lam_status status = from->has_training ? lam_model_set_training(to, &from->training) : LAM_OK;
+  return status ? status : lam_model_set_class_names(to, (const char *const *)from->class_names, from->class_count);
 }
 
 /* ---- clones ------------------------------------------------------------------------------------------------------- */

@@ -61,6 +61,17 @@ lam_buffer lam_new_buffer(lam_lowering *lowering, size_t width, bool whole);
 void lam_persist(lam_lowering *lowering, lam_buffer buffer, bool from_start);
 /* Whether the optimizer changes a weight of the node. */
 bool lam_node_trains(const lam_lowering *lowering, size_t node, size_t weight);
+/* Losses (losses.c). */
+typedef struct lam_ends { /* the buffers that the plan's caller sees, for one output */
+  lam_buffer output, target, loss, gradient, weight;
+} lam_ends;
+lam_status lam_check_losses(const lam_plan *plan);
+/* Emits the loss of an output, and the count of right rows where it is the one that has it, whose buffer is returned. */
+lam_buffer lam_emit_loss(lam_lowering *lowering, size_t output, lam_ends *ends);
+lam_buffer lam_emit_right(lam_lowering *lowering, lam_buffer target, bool logits);
+/* True where the output's softmax or sigmoid is computed together with its loss, from the logits. */
+bool lam_loss_takes_activation(const lam_plan *plan, size_t output);
+bool lam_ends_here(const lam_model *model, size_t node); /* only the outside sees the node's result, once */
 /* Penalties (penalties.c): how many there are, the operations that compute them, and those of their gradients, of which
  * an output's come before its layer's backward pass. */
 lam_status lam_list_penalties(lam_lowering *lowering);

@@ -22,6 +22,7 @@ static void model_release(lam_object *object) {
   lam_release(context, model->weights, model->weight_capacity * sizeof *model->weights);
   lam_release(context, model->values, model->value_count * sizeof *model->values);
   lam_release(context, model->class_names, model->class_bytes);
+  lam_model_forget_training(model);
 }
 
 /* ---- from a graph ------------------------------------------------------------------------------------------------- */

@@ -81,6 +81,12 @@ lam_status lam_initialize(lam_model *model);
 /* Puts the weights where their constraints allow them to be; not those of nodes that `frozen` says (constraints.c). */
 void lam_apply_constraints(lam_model *model, const bool *frozen);
 
+/* Remembers how the model was trained, with a copy of the losses' options; and nothing of it. */
+lam_status lam_model_set_training(lam_model *model, const lam_trainer_options *training);
+void lam_model_forget_training(lam_model *model);
+/* The loss of an output, whichever way the options say it. */
+lam_loss_options lam_loss_of(const lam_trainer_options *options, size_t output);
+
 /* What turns output `output` into probabilities: LAM_LINEAR where it gives them already or was not trained from logits. */
 lam_activation lam_model_probabilities(const lam_model *model, size_t output);
 

@@ -22,26 +22,15 @@ static size_t times_output(const lam_model *model, size_t node) {
 }
 
 /* True where only the outside sees the node's result, once. */
-static bool ends_here(const lam_model *model, size_t node) {
-  return consumers(model, node) == 0 && times_output(model, node) == 1;
-}
+bool lam_ends_here(const lam_model *model, size_t node) { return consumers(model, node) == 0 && times_output(model, node) == 1; }
 
 static bool is_final_activation(lam_activation activation) {
   return activation == LAM_SOFTMAX || activation == LAM_LOG_SOFTMAX || activation == LAM_SIGMOID;
 }
 
-/* True where the node's softmax or sigmoid is computed together with its loss, from the logits. */
-static bool loss_takes_activation(const lam_plan *plan, size_t node) {
-  const lam_plan_options *options = &plan->options;
-  if (!options->loss || options->no_fusion || options->from_logits || !ends_here(plan->model, node)) return false;
-  if (lam_regularizes(lam_layer_activity(plan->model->nodes[node].layer))) return false; /* its penalty is that of its result */
-  lam_activation last = lam_layer_activation(plan->model->nodes[node].layer);
-  return last != LAM_LINEAR && last == options->loss->logits;
-}
-
 lam_activation lam_plan_left_out(const lam_plan *plan, size_t output) {
-  size_t node = plan->model->outputs[output];
-  return loss_takes_activation(plan, node) ? lam_layer_activation(plan->model->nodes[node].layer) : LAM_LINEAR;
+  lam_activation last = lam_layer_activation(plan->model->nodes[plan->model->outputs[output]].layer);
+  return lam_loss_takes_activation(plan, output) ? last : LAM_LINEAR;
 }
 
 /* Such an activation is left to the loss; at inference, the last one comes when all else is done. */
@@ -49,9 +38,9 @@ static void take_final_activations(lam_lowering *lowering) {
   const lam_model *model = lowering->model;
   for (size_t i = 0; i < model->output_count; i++) {
     size_t node = model->outputs[i];
-    bool at_the_end =
-        lowering->plan->options.inference && ends_here(model, node) && is_final_activation(lowering->functions[node].activation);
-    if (at_the_end || loss_takes_activation(lowering->plan, node)) lowering->functions[node] = lam_function_of(LAM_LINEAR);
+    bool at_the_end = lowering->plan->options.inference && lam_ends_here(model, node) &&
+                      is_final_activation(lowering->functions[node].activation);
+    if (at_the_end || lam_loss_takes_activation(lowering->plan, i)) lowering->functions[node] = lam_function_of(LAM_LINEAR);
   }
 }
 
@@ -115,72 +104,18 @@ void lam_persist(lam_lowering *lowering, lam_buffer buffer, bool from_start) {
   lowering->buffers[buffer].last = LAM_PLAN_END;
 }
 
-static lam_buffer emit_metric(lam_lowering *lowering, lam_buffer target, bool logits) {
-  const lam_loss_type *loss = lowering->plan->options.loss;
+lam_buffer lam_emit_right(lam_lowering *lowering, lam_buffer target, bool logits) {
+  const lam_loss_setting *loss = &lowering->plan->options.losses[0];
   size_t width = lowering->model->nodes[lowering->node].width;
   lam_buffer right = lam_new_buffer(lowering, 1, false);
   lam_operation *operation = lam_emit(lowering, "metric", run_right);
   if (!operation) return LAM_NO_BUFFER;
-  operation->choice = loss->sparse ? 0 : width > 1 ? 1 : 2;
+  operation->choice = loss->labels ? 0 : width > 1 ? 1 : 2;
   operation->number = logits ? 0.0f : 0.5f;
   lam_bind(lowering, 0, right, 1);
   lam_bind(lowering, 1, lowering->values[lowering->node], width);
-  lam_bind(lowering, 2, target, loss->sparse ? 1 : width);
+  lam_bind(lowering, 2, target, loss->labels ? 1 : width);
   lam_persist(lowering, right, false);
-  return right;
-}
-
-typedef struct lam_ends { /* the buffers that the plan's caller sees, for one output */
-  lam_buffer output, target, loss, gradient, weight;
-} lam_ends;
-
-/* Operands: loss rows, gradient (data NULL: not wanted), weights. What weighs nothing is 0 even where its loss is not finite. */
-static void run_weights(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
-  (void)plan;
-  size_t n = operation->columns;
-  float *gradient = step->training ? operation->operand[1].data : NULL;
-  for (size_t i = begin; i < end; i++) {
-    float weight = operation->operand[2].data[i], *loss = &operation->operand[0].data[i];
-    if (weight == 1.0f) continue;
-    *loss = weight == 0.0f ? 0.0f : weight * *loss;
-    for (size_t j = i * n; gradient && j < (i + 1) * n; j++) gradient[j] = weight == 0.0f ? 0.0f : weight * gradient[j];
-  }
-}
-
-/* Behind the loss of an output, whose gradient is in `gradient`. */
-static void emit_weights(lam_lowering *lowering, lam_ends *ends, lam_buffer gradient) {
-  size_t width = lowering->model->nodes[lowering->node].width;
-  ends->weight = lam_new_buffer(lowering, 1, false);
-  lam_persist(lowering, ends->weight, true);
-  lam_operation *operation = lam_emit(lowering, "weights", run_weights);
-  if (!operation) return;
-  operation->columns = width;
-  lam_bind(lowering, 0, ends->loss, 1);
-  if (gradient != LAM_NO_BUFFER) lam_bind(lowering, 1, gradient, width);
-  lam_bind(lowering, 2, ends->weight, 1);
-}
-
-static lam_buffer emit_loss(lam_lowering *lowering, size_t output, lam_ends *ends) {
-  lam_plan *plan = lowering->plan;
-  const lam_loss_type *loss = plan->options.loss;
-  lowering->node = lowering->model->outputs[output];
-  size_t node = lowering->node, width = lowering->model->nodes[node].width;
-  bool logits = plan->options.from_logits || loss_takes_activation(plan, node);
-  ends->target = lam_new_buffer(lowering, loss->sparse ? 1 : width, false);
-  ends->loss = lam_new_buffer(lowering, 1, false);
-  lam_persist(lowering, ends->target, true);
-  lam_persist(lowering, ends->loss, false);
-  lam_buffer right = LAM_NO_BUFFER;
-  if (plan->has_accuracy && output == 0) right = emit_metric(lowering, ends->target, logits);
-  lam_operation *operation = lam_emit(lowering, "loss", logits ? loss->run_logits : loss->run);
-  if (!operation) return right;
-  lam_bind(lowering, 0, ends->loss, 1);
-  lam_buffer gradient = LAM_NO_BUFFER;
-  if (plan->options.backward && lowering->needs_gradient[node]) gradient = lam_contribute(lowering, node);
-  if (gradient != LAM_NO_BUFFER) lam_bind(lowering, 1, gradient, width);
-  lam_bind(lowering, 2, lowering->values[node], width);
-  lam_bind(lowering, 3, ends->target, loss->sparse ? 1 : width);
-  if (plan->options.weighted) emit_weights(lowering, ends, gradient);
   return right;
 }
 
@@ -192,7 +127,7 @@ static lam_buffer emit_finish(lam_lowering *lowering, size_t output) {
   size_t node = model->outputs[output];
   lowering->node = node;
   lam_activation last = lam_layer_activation(model->nodes[node].layer);
-  if (!ends_here(model, node) || !is_final_activation(last)) last = LAM_LINEAR;
+  if (!lam_ends_here(model, node) || !is_final_activation(last)) last = LAM_LINEAR;
   if (last == LAM_LINEAR && lowering->plan->options.probabilities) last = lam_model_probabilities(model, output);
   if (last == LAM_LINEAR) return lowering->values[node];
   size_t width = model->nodes[node].width, columns = model->nodes[node].shape.size[model->nodes[node].shape.rank - 1];
@@ -301,21 +236,6 @@ static void resolve(lam_lowering *lowering, const lam_ends *ends, lam_buffer rig
 
 /* ---- the whole ---------------------------------------------------------------------------------------------------- */
 
-static lam_status check_loss_shapes(const lam_plan *plan) {
-  const lam_loss_type *loss = plan->options.loss;
-  for (size_t i = 0; loss && i < plan->model->output_count; i++) {
-    const lam_model_node *node = &plan->model->nodes[plan->model->outputs[i]];
-    if (node->shape.rank != 1 && !loss->any_shape)
-      return lam_fail(plan->context, LAM_INVALID_SHAPE,
-                      "%s needs an output of one axis, %s (%s) has %zu: put a flatten or dense layer behind it", loss->name,
-                      node->layer->name, node->layer->type->name, node->shape.rank);
-    if (plan->options.from_logits && loss->logits == LAM_LINEAR)
-      return lam_fail(plan->context, LAM_INVALID_ARGUMENT, "%s has no logits: from_logits goes with the cross-entropies",
-                      loss->name);
-  }
-  return LAM_OK;
-}
-
 /* Gradients that the caller brings: one buffer for each output. */
 static void take_output_gradients(lam_lowering *lowering, lam_ends *ends) {
   for (size_t i = 0; i < lowering->model->output_count; i++) {
@@ -330,7 +250,7 @@ static lam_status lower(lam_lowering *lowering, lam_ends *ends) {
   lam_plan *plan = lowering->plan;
   const lam_model *model = lowering->model;
   lam_buffer right = LAM_NO_BUFFER;
-  lam_status status = check_loss_shapes(plan);
+  lam_status status = lam_check_losses(plan);
   for (size_t i = 0; i < model->node_count; i++) lowering->functions[i] = lam_layer_function(model->nodes[i].layer);
   take_final_activations(lowering);
   join_activations(lowering);
@@ -338,8 +258,8 @@ static lam_status lower(lam_lowering *lowering, lam_ends *ends) {
   if (!status) status = lam_list_penalties(lowering);
   if (!status) status = emit_forward(lowering);
   for (size_t i = 0; !status && i < model->output_count; i++) {
-    if (plan->options.loss) {
-      lam_buffer counted = emit_loss(lowering, i, &ends[i]);
+    if (plan->options.losses) {
+      lam_buffer counted = lam_emit_loss(lowering, i, &ends[i]);
       if (i == 0) right = counted;
     }
     ends[i].output = lowering->values[model->outputs[i]];
@@ -353,7 +273,7 @@ static lam_status lower(lam_lowering *lowering, lam_ends *ends) {
     lam_persist(lowering, ends[i].output, false);
   }
   if (!status && plan->options.backward) {
-    if (plan->options.loss)
+    if (plan->options.losses)
       lam_emit_additions(lowering);
     else
       take_output_gradients(lowering, ends);
@@ -426,10 +346,11 @@ static lam_status allocate_pointers(lam_plan *plan) {
 
 /* Accuracy means something for the cross-entropies, and for other losses on outputs that are probabilities. */
 static bool accuracy_means_something(const lam_model *model, const lam_plan_options *options) {
-  if (!options->metrics || !options->loss) return false;
+  if (!options->metrics || !options->losses || !options->losses[0].type) return false;
+  const lam_loss_setting *loss = &options->losses[0];
   lam_activation last = lam_layer_activation(model->nodes[model->outputs[0]].layer);
-  return model->nodes[model->outputs[0]].shape.rank == 1 &&
-         (options->loss->classifies || last == LAM_SOFTMAX || last == LAM_SIGMOID);
+  return model->nodes[model->outputs[0]].shape.rank == 1 && !loss->options.target_columns &&
+         (loss->type->classifies || last == LAM_SOFTMAX || last == LAM_SIGMOID);
 }
 
 lam_plan *lam_plan_create(lam_model *model, const lam_plan_options *options) {

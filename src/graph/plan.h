@@ -50,16 +50,38 @@ struct lam_operation {
 };
 
 /* A loss as the plan sees it; src/layers holds the table. */
+typedef struct lam_loss_rows lam_loss_rows;
 typedef struct lam_loss_type {
   const char *name;
   bool sparse;           /* integer labels */
   bool classifies;       /* accuracy means something whatever the last activation is */
-  bool any_shape;        /* an output of any rank; otherwise of rank 1 */
+  bool whole;            /* of all elements of a row as one; otherwise of each row along the last axis */
   lam_activation logits; /* what from_logits leaves out; LAM_LINEAR: it has no logits */
-  /* Operands: loss rows, gradient (data NULL: not wanted), output, target (labels as int32 in the same memory). */
-  void (*run)(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end);
-  void (*run_logits)(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end);
+  lam_status (*run)(const lam_loss_rows *rows);
 } lam_loss_type;
+
+/* A loss with its options, defaults filled in, and what follows from them. */
+typedef struct lam_loss_setting {
+  const lam_loss_type *type; /* NULL: none */
+  lam_loss_options options;
+  bool one;             /* the whole batch has one loss, which stands in every row */
+  bool at_once;         /* it looks at the whole batch */
+  bool changes_targets; /* it needs room for as many numbers as there are targets */
+  bool labels;          /* targets are one integer a row */
+} lam_loss_setting;
+
+/* What a loss is run on: dense rows. */
+struct lam_loss_rows {
+  const lam_kernel_table *kernels;
+  const lam_loss_setting *setting;
+  bool logits;
+  size_t rows, columns;
+  float *losses, *gradient; /* gradient NULL: not wanted */
+  const float *outputs, *targets;
+  const int32_t *labels;
+  float *room; /* with changes_targets */
+  float scale; /* of the gradients */
+};
 
 /* A penalty of the loss: of a weight, or of what a layer gives. */
 typedef struct lam_penalty {
@@ -86,9 +108,8 @@ typedef struct lam_plan_options {
   size_t max_rows;
   const bool *frozen; /* for each node: its weights are not trained; NULL: all are */
   const struct lam_gemm *gemm;
-  const lam_loss_type *loss; /* of every output; NULL: none */
-  bool from_logits;
-  bool weighted; /* each row's loss and its gradient are multiplied by a weight */
+  const lam_loss_setting *losses; /* one for each output; NULL: none */
+  bool weighted;                  /* each row's loss and its gradient are multiplied by a weight */
   bool no_fusion;
   bool backward; /* operations of the backward pass: from the losses, or from the caller's output gradients */
   bool input_gradients;
@@ -137,9 +158,15 @@ lam_status lam_plan_finish(const lam_plan *plan, const lam_step *step);
 /* Gives the context the sentence of a status that one of these returned; not where others use the context. */
 lam_status lam_plan_tell(const lam_plan *plan, lam_status status);
 
-/* The mean loss over the rows of the last forward run, all outputs together, with the penalties, and the number of right rows;
- * sums in double. */
+/* The loss of the last forward run, all outputs together by their weights, with the penalties, and the number of right rows; sums
+ * in double. */
 double lam_plan_loss(const lam_plan *plan, const lam_step *step);
+double lam_plan_output_loss(const lam_plan *plan, const lam_step *step, size_t output); /* of one, without its weight */
+/* Whether an output's loss works from logits: as its options say, or because the plan leaves out a softmax or sigmoid. */
+bool lam_plan_takes_logits(const lam_plan *plan, size_t output);
+/* The type of an output's loss, or NULL; how wide its targets are. */
+const lam_loss_type *lam_plan_loss_type(const lam_plan *plan, size_t output);
+size_t lam_plan_target_width(const lam_plan *plan, size_t output);
 double lam_plan_penalty(const lam_plan *plan, const lam_step *step); /* its part of the loss */
 double lam_plan_right(const lam_plan *plan, const lam_step *step);
 

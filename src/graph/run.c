@@ -45,13 +45,6 @@ lam_status lam_plan_tell(const lam_plan *plan, lam_status status) {
   return status && plan->failure ? lam_fail(plan->context, status, "%s", plan->failure->message) : status;
 }
 
-double lam_plan_loss(const lam_plan *plan, const lam_step *step) {
-  double sum = 0.0;
-  for (size_t output = 0; plan->options.loss && output < plan->model->output_count; output++)
-    for (size_t i = 0; i < step->rows; i++) sum += (double)plan->losses[output][i];
-  return step->rows ? sum / (double)step->rows + lam_plan_penalty(plan, step) : 0.0;
-}
-
 double lam_plan_right(const lam_plan *plan, const lam_step *step) {
   double right = 0.0;
   for (size_t i = 0; plan->right && i < step->rows; i++) right += (double)plan->right[i];

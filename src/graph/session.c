@@ -15,8 +15,10 @@ static void session_release(lam_object *object) { lam_plan_destroy(((lam_session
 
 lam_activation lam_model_probabilities(const lam_model *model, size_t output) {
   lam_activation last = lam_layer_activation(model->nodes[model->outputs[output]].layer);
-  if (!model->has_training || !model->training.from_logits || last != LAM_LINEAR) return LAM_LINEAR;
-  return model->training.loss == LAM_BINARY_CROSSENTROPY ? LAM_SIGMOID : LAM_SOFTMAX;
+  lam_loss_options loss = lam_loss_of(&model->training, output);
+  if (!model->has_training || !loss.from_logits || last != LAM_LINEAR) return LAM_LINEAR;
+  bool binary = loss.loss == LAM_BINARY_CROSSENTROPY || loss.loss == LAM_BINARY_FOCAL_CROSSENTROPY;
+  return binary ? LAM_SIGMOID : LAM_SOFTMAX;
 }
 
 lam_session *lam_session_open(lam_model *model, size_t max_rows, lam_output_kind kind, const struct lam_gemm *gemm) {

@@ -44,7 +44,6 @@ const lam_layer_type *lam_layer_type_find(const char *name) {
 const char *const lam_activation_names[] = { LAM_ACTIVATION_LIST(LAM_X) NULL };
 const char *const lam_initializer_names[] = { LAM_INITIALIZER_LIST(LAM_X) NULL };
 const char *const lam_constraint_names[] = { LAM_CONSTRAINT_LIST(LAM_X) NULL };
-const char *const lam_loss_names[] = { LAM_LOSS_LIST(LAM_X) NULL };
 const char *const lam_optimizer_names[] = { LAM_OPTIMIZER_LIST(LAM_X) NULL };
 #undef LAM_X
 

@@ -6,6 +6,7 @@
 #define LAM_LAYERS_LAYERS_H
 
 #include "graph/plan.h"
+#include "layers/losses.h"
 #include <lamina/layers.h>
 
 extern const lam_layer_type lam_dense_type, lam_flatten_type, lam_activation_type, lam_concatenate_type, lam_normalization_type;
@@ -35,9 +36,6 @@ bool lam_normalization_is_inverted(const lam_layer *layer);
 extern const lam_layer_type *const lam_layer_types[];
 /* The type of a name such as "Dense", or NULL. */
 const lam_layer_type *lam_layer_type_find(const char *name);
-
-/* The loss, or NULL for LAM_NO_LOSS. */
-const lam_loss_type *lam_loss_type_of(lam_loss loss);
 
 /* Names of the enums of the public headers, ended by NULL. */
 extern const char *const lam_activation_names[],

@@ -4,7 +4,7 @@
  */
 #include "graph/session.h"
 #include "layers/layers.h"
-#include "train/trainer.h"
+#include "train/losses.h"
 
 #include <math.h>
 #include <string.h>
@@ -44,35 +44,12 @@ lam_status lam_build_from_data(lam_model *model, const lam_dataset *data) {
   return status;
 }
 
-static lam_status check_target(lam_trainer *trainer, const lam_dataset *data, size_t output, size_t *classes) {
-  lam_context *context = trainer->object.context;
-  const lam_loss_type *loss = lam_loss_type_of(trainer->options.loss);
-  const lam_model_node *node = &trainer->model->nodes[trainer->model->outputs[output]];
-  const lam_array *target = &data->targets[output];
-  const char *layer = node->layer->name;
-  *classes = loss->sparse ? node->width : 0;
-  if (loss->sparse && lam_array_is_labels(target)) return LAM_OK;
-  if (loss->sparse)
-    return lam_fail(context, LAM_INVALID_SHAPE,
-                    "%s needs integer labels, one a row; the targets of %s are rows of %zu floats: take categorical_crossentropy",
-                    loss->name, layer, lam_array_width(target));
-  if (lam_array_width(target) == node->width) return LAM_OK;
-  if (lam_array_is_labels(target))
-    return lam_fail(context, LAM_INVALID_SHAPE,
-                    "%s needs dense targets, %zu wide for %s (%s); these are integer labels: "
-                    "encode them with lam_one_hot",
-                    loss->name, node->width, layer, node->layer->type->name);
-  return lam_fail(context, LAM_INVALID_SHAPE, "the targets are %zu wide, the output %s (%s) is %zu wide", lam_array_width(target),
-                  layer, node->layer->type->name, node->width);
-}
-
 lam_status lam_trainer_check_data(lam_trainer *trainer, const lam_dataset *data) {
   lam_context *context = trainer->object.context;
   lam_model *model = trainer->model;
-  lam_status status =
-      trainer->options.loss == LAM_NO_LOSS
-          ? lam_fail(context, LAM_INVALID_ARGUMENT, "the trainer has no loss: only a loop of one's own can use it")
-          : lam_build_from_data(model, data);
+  lam_status status = !lam_trainer_has_loss(trainer) ? lam_fail(context, LAM_INVALID_ARGUMENT,
+                                                                "the trainer has no loss: only a loop of one's own can use it")
+                                                     : lam_build_from_data(model, data);
   if (!status) status = lam_trainer_prepare(trainer);
   if (!status) status = lam_check_inputs(model, data);
   if (!status && data->target_count != model->output_count)
@@ -81,7 +58,7 @@ lam_status lam_trainer_check_data(lam_trainer *trainer, const lam_dataset *data)
   if (status) return status;
   size_t *classes = lam_allocate_array(context, model->output_count, sizeof *classes);
   if (!classes) return LAM_OUT_OF_MEMORY;
-  for (size_t i = 0; i < model->output_count && !status; i++) status = check_target(trainer, data, i, &classes[i]);
+  for (size_t i = 0; i < model->output_count && !status; i++) status = lam_trainer_check_target(trainer, data, i, &classes[i]);
   if (!status) status = lam_dataset_check(context, data, classes, model->output_count);
   lam_release(context, classes, model->output_count * sizeof *classes);
   if (!status && data->weights) trainer->weighted = true; /* the next plan has room for them, and takes 1 for data without */
@@ -103,7 +80,7 @@ static void gather_inputs(const lam_plan *plan, const lam_dataset *data, const u
 /* The class of a row, as Keras reads it: a label, the largest of several targets, or the only one rounded; -1 is none. */
 static int64_t class_of(const lam_plan *plan, const float *target, size_t width) {
   int32_t found = 0;
-  if (plan->options.loss->sparse)
+  if (plan->options.losses[0].labels)
     memcpy(&found, target, sizeof found);
   else if (width > 1)
     plan->kernels->argmax(&found, target, width, 1, width);
@@ -117,7 +94,7 @@ static int64_t class_of(const lam_plan *plan, const float *target, size_t width)
 /* What a class weighs, where it is listed. */
 static void take_class_weights(const lam_trainer *trainer, size_t rows) {
   const lam_plan *plan = trainer->plan;
-  size_t width = trainer->model->nodes[trainer->model->outputs[0]].width, step = plan->options.loss->sparse ? 1 : width;
+  size_t width = trainer->model->nodes[trainer->model->outputs[0]].width, step = lam_plan_target_width(plan, 0);
   for (size_t i = 0; i < rows; i++) {
     int64_t found = class_of(plan, plan->targets[0] + i * step, width);
     if (found >= 0 && (size_t)found < trainer->class_weight_count) plan->weights[0][i] = trainer->class_weights[found];
@@ -129,8 +106,9 @@ lam_status lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, c
   const lam_model *model = trainer->model;
   gather_inputs(plan, data, rows, step->rows);
   for (size_t i = 0; i < model->output_count; i++) {
-    size_t width = model->nodes[model->outputs[i]].width;
-    if (plan->options.loss->sparse)
+    if (!lam_plan_loss_type(plan, i)) continue;
+    size_t width = lam_plan_target_width(plan, i);
+    if (plan->options.losses[i].labels)
       lam_dataset_gather_labels(data, i, rows, step->rows, (int32_t *)(void *)plan->targets[i]);
     else
       lam_dataset_gather_targets(data, i, rows, step->rows, plan->targets[i], width, plan->kernels);
@@ -145,12 +123,14 @@ lam_status lam_trainer_measure(lam_trainer *trainer, const lam_dataset *data, si
   uint32_t rows[1024];
   if (batch > 1024) batch = 1024;
   lam_trainer_begin_metrics(trainer);
+  lam_trainer_clear_losses(trainer, true);
   for (size_t first = 0; first < data->rows; first += batch) {
     lam_step step = { .rows = data->rows - first < batch ? data->rows - first : batch };
     for (size_t i = 0; i < step.rows; i++) rows[i] = (uint32_t)(first + i);
     lam_status status = lam_trainer_run_rows(trainer, data, rows, &step);
     if (status) return status;
     lam_trainer_add_to_metrics(trainer, &step);
+    lam_trainer_count_losses(trainer, &step, true);
     loss += lam_plan_loss(trainer->plan, &step) * (double)step.rows;
     right += lam_plan_right(trainer->plan, &step);
   }

@@ -157,6 +157,7 @@ static lam_status run_step(lam_fit_state *fit, double *loss) {
   }
   if ((status = lam_plan_tell(trainer->plan, lam_plan_finish(trainer->plan, &step)))) return status;
   lam_trainer_add_to_metrics(trainer, &step); /* of steps that came to their end */
+  lam_trainer_count_losses(trainer, &step, false);
   position->loss_sum += *loss * (double)step.rows;
   position->right_sum += lam_plan_right(trainer->plan, &step);
   position->rows += step.rows;
@@ -201,6 +202,7 @@ static lam_status run_epoch(lam_fit_state *fit) {
   if (trainer->position.step == 0) {
     trainer->position.shuffles++;
     lam_trainer_begin_metrics(trainer);
+    lam_trainer_clear_losses(trainer, false);
     lam_epoch mean = mean_so_far(trainer, started);
     if (tell(fit, LAM_EPOCH_BEGIN, 0.0, &mean)) return trainer->position.shuffles--, LAM_OK;
   }

@@ -32,7 +32,7 @@ static lam_status choose_rows(lam_gradient_checking *check) {
   size_t all = check->row_count;
   while (check->row_count) {
     lam_step step = step_of(check);
-    lam_trainer_run_rows(check->trainer, check->data, check->rows, &step);
+    (void)lam_trainer_run_rows(check->trainer, check->data, check->rows, &step);
     lam_status status = lam_reference_run(&check->reference, &step);
     if (status) return status;
     size_t kept = 0;
@@ -88,7 +88,7 @@ static void compare_weight(const lam_gradient_checking *check, size_t w, lam_gra
 static void run_check(lam_gradient_checking *check, lam_gradient_report *report) {
   lam_trainer *trainer = check->trainer;
   lam_step step = step_of(check);
-  lam_trainer_run_rows(trainer, check->data, check->rows, &step);
+  (void)lam_trainer_run_rows(trainer, check->data, check->rows, &step);
   lam_plan_finish(trainer->plan, &step);
   trainer->last = trainer->plan;
   *report = (lam_gradient_report){ .rows = check->row_count };

@@ -56,19 +56,8 @@ static void run_node(lam_reference *r, size_t index) {
   r->first[index] = line_up(&r->tape, r->room, count);
 }
 
-/* The plan decides which loss takes logits, because it leaves out a softmax or sigmoid before it. */
-static bool takes_logits(const lam_plan *plan, size_t output) {
-  const lam_loss_type *loss = plan->options.loss;
-  for (size_t i = 0; i < plan->forward_count; i++) {
-    bool logits = loss->run_logits && plan->operations[i].run == loss->run_logits;
-    if ((logits || plan->operations[i].run == loss->run) && plan->operations[i].operand[0].data == plan->losses[output])
-      return logits;
-  }
-  return false;
-}
-
 static bool left_to_loss(const lam_reference *r, size_t output) {
-  return takes_logits(r->plan, output) && !r->plan->options.from_logits;
+  return lam_plan_takes_logits(r->plan, output) && !r->plan->options.losses[output].options.from_logits;
 }
 
 /* l1 sum |x| + l2 sum x^2 of numbers that lie next to each other. */
@@ -101,15 +90,16 @@ static lam_term add_penalties(lam_reference *r, size_t index, lam_term sum) {
 
 static void run_loss(lam_reference *r) {
   const lam_model *model = r->model;
-  const lam_loss_type *type = r->plan->options.loss;
   lam_term sum = lam_constant(&r->tape, 0);
   for (size_t i = 0; i < model->output_count; i++) {
+    const lam_loss_type *type = lam_plan_loss_type(r->plan, i);
     const lam_model_node *node = &model->nodes[model->outputs[i]];
     size_t width = type->sparse ? 1 : node->width;
     for (size_t row = 0; row < r->rows; row++) {
       lam_reference_row(r, row);
-      lam_term loss = lam_reference_loss_of(type)(&r->tape, r->first[model->outputs[i]] + (lam_term)(row * node->width),
-                                                  r->plan->targets[i] + row * width, node->width, takes_logits(r->plan, i));
+      lam_term loss =
+          lam_reference_loss_of(type)(&r->tape, r->first[model->outputs[i]] + (lam_term)(row * node->width),
+                                      r->plan->targets[i] + row * width, node->width, lam_plan_takes_logits(r->plan, i));
       const float *weights = r->plan->weights[i];
       if (weights) loss = lam_times(&r->tape, loss, lam_constant(&r->tape, (double)weights[row]));
       sum = lam_plus(&r->tape, sum, loss);
@@ -161,9 +151,23 @@ static lam_status check_supported(const lam_reference *r) {
       return lam_fail(context, LAM_UNSUPPORTED, "%s (%s): this type of layer has no reference to compare gradients with",
                       node->layer->name, node->layer->type->name);
   }
-  if (lam_reference_loss_of(r->plan->options.loss)) return LAM_OK;
-  return lam_fail(context, LAM_UNSUPPORTED, "the loss %s has no reference to compare gradients with",
-                  r->plan->options.loss->name);
+  for (size_t i = 0; i < r->model->output_count; i++) {
+    const lam_loss_setting *loss = &r->plan->options.losses[i];
+    if (!loss->type || !lam_reference_loss_of(loss->type))
+      return lam_fail(context, LAM_UNSUPPORTED, "the loss %s has no reference to compare gradients with",
+                      loss->type ? loss->type->name : "none");
+    const lam_loss_options *o = &loss->options;
+    if (o->weight != 1.0f || o->label_smoothing != 0.0f || o->ignore || o->reduction == LAM_REDUCTION_SUM)
+      return lam_fail(context, LAM_UNSUPPORTED,
+                      "%s with a weight, label_smoothing, ignore_class or the reduction sum has no "
+                      "reference to compare gradients with",
+                      loss->type->name);
+    size_t node = r->model->outputs[i];
+    if (r->model->nodes[node].shape.rank != 1 && !loss->type->whole)
+      return lam_fail(context, LAM_UNSUPPORTED, "%s of several axes has no reference to compare gradients with",
+                      loss->type->name);
+  }
+  return LAM_OK;
 }
 
 static void read_functions(lam_reference *r) {

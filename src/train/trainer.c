@@ -4,6 +4,7 @@
  */
 #include "train/trainer.h"
 #include "layers/layers.h"
+#include "train/losses.h"
 
 #include <string.h>
 
@@ -14,6 +15,7 @@ static void trainer_release(lam_object *object) {
   lam_plan_destroy(trainer->loop);
   for (size_t i = 0; i < LAM_MOST_STATES; i++)
     if (trainer->states[i]) lam_release(context, trainer->states[i], trainer->model->trained_count * sizeof(float));
+  lam_trainer_close_losses(trainer);
   lam_release(context, trainer->frozen, trainer->model->node_count * sizeof *trainer->frozen);
   lam_release(context, trainer->pieces, trainer->piece_capacity * sizeof *trainer->pieces);
   lam_trainer_release_metrics(trainer);
@@ -44,8 +46,6 @@ static lam_status complete_number(lam_context *context, const lam_number *number
 
 static lam_status complete_options(lam_context *context, lam_trainer_options *options) {
   lam_optimizer_options *o = &options->optimizer;
-  if ((unsigned)options->loss > LAM_SUM_OF_SQUARES)
-    return lam_fail(context, LAM_INVALID_ARGUMENT, "there is no lam_loss %d", (int)options->loss);
   if ((unsigned)o->type > LAM_ADAM)
     return lam_fail(context, LAM_INVALID_ARGUMENT, "there is no lam_optimizer_type %d", (int)o->type);
   if (!lam_all_zero(options->reserved, sizeof options->reserved) || !lam_all_zero(o->reserved, sizeof o->reserved))
@@ -79,7 +79,7 @@ lam_status lam_trainer_get_options(const lam_trainer *trainer, lam_trainer_optio
 
 static lam_status make_plan(lam_trainer *trainer, size_t rows, bool draft);
 
-lam_trainer *lam_trainer_create(lam_model *model, const lam_trainer_options *options) {
+lam_trainer *lam_trainer_make(lam_model *model, const lam_trainer_options *options) {
   if (!model || model->object.context->unusable) return NULL;
   lam_context *context = model->object.context;
   lam_trainer_options complete = { 0 };
@@ -87,7 +87,6 @@ lam_trainer *lam_trainer_create(lam_model *model, const lam_trainer_options *opt
     complete = *options;
   else if (model->has_training)
     complete = model->training;
-  lam_trainer_options said = complete;
   if (complete_options(context, &complete)) return NULL;
   lam_trainer *trainer = lam_object_create(context, sizeof *trainer, trainer_release);
   if (!trainer) return NULL;
@@ -99,13 +98,21 @@ lam_trainer *lam_trainer_create(lam_model *model, const lam_trainer_options *opt
   trainer->frozen = lam_allocate_zero(context, model->node_count * sizeof *trainer->frozen);
   for (size_t i = 0; trainer->frozen && i < model->node_count; i++) trainer->frozen[i] = model->nodes[i].layer->frozen;
   /* A first plan, of one row, finds what does not fit. */
-  if (!trainer->frozen || (model->built && (lam_trainer_prepare(trainer) || make_plan(trainer, 1, context->gemm->automatic)))) {
+  if (!trainer->frozen || lam_trainer_open_losses(trainer) ||
+      (model->built && (lam_trainer_prepare(trainer) || make_plan(trainer, 1, context->gemm->automatic)))) {
     lam_object_destroy(trainer);
     return NULL;
   }
-  model->has_training = true;
-  model->training = said;
   return trainer;
+}
+
+lam_trainer *lam_trainer_create(lam_model *model, const lam_trainer_options *options) {
+  lam_trainer *trainer = lam_trainer_make(model, options);
+  static const lam_trainer_options none = { 0 };
+  if (!trainer || (!options && model->has_training)) return trainer;
+  if (!lam_model_set_training(model, options ? options : &none)) return trainer;
+  lam_object_destroy(trainer);
+  return NULL;
 }
 
 void lam_trainer_destroy(lam_trainer *trainer) { lam_object_destroy(trainer); }
@@ -156,12 +163,11 @@ static lam_status make_plan(lam_trainer *trainer, size_t rows, bool draft) {
     .max_rows = rows,
     .frozen = trainer->frozen,
     .gemm = trainer->object.context->gemm,
-    .loss = lam_loss_type_of(trainer->options.loss),
-    .from_logits = trainer->options.from_logits,
+    .losses = lam_trainer_has_loss(trainer) ? trainer->losses : NULL,
     .weighted = trainer->weighted,
     .no_fusion = trainer->options.no_fusion,
     .input_gradients = trainer->options.input_gradients,
-    .backward = trainer->options.loss != LAM_NO_LOSS,
+    .backward = lam_trainer_has_loss(trainer),
     .metrics = true,
     .draft = draft,
   };

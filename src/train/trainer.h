@@ -57,6 +57,10 @@ struct lam_trainer {
   lam_object object;
   lam_model *model;
   lam_trainer_options options; /* with the defaults filled in */
+  lam_loss_setting *losses;    /* one for each output; their options, as said with the defaults filled in, are options.losses */
+  lam_loss_options *loss_options;
+  double *output_losses; /* sums over rows: of the epoch for each output, then of what was evaluated last */
+  uint64_t output_rows[2];
   const lam_optimizer *optimizer;
   float *states[LAM_MOST_STATES]; /* NULL until the model is built, or where there is none */
   size_t state_count;
@@ -84,6 +88,13 @@ struct lam_trainer {
   lam_plan *last;       /* whose backward pass ran last: its gradients are lam_gradient's */
 };
 
+/* lam_trainer_create without the model remembering it. */
+lam_trainer *lam_trainer_make(lam_model *model, const lam_trainer_options *options);
+bool lam_trainer_has_loss(const lam_trainer *trainer);
+/* Adds the losses of the outputs in the last forward run to those of the epoch, or of what is being evaluated. */
+void lam_trainer_count_losses(lam_trainer *trainer, const lam_step *step, bool evaluated);
+void lam_trainer_clear_losses(lam_trainer *trainer, bool evaluated);
+
 /* Allocates the optimizer's state when the model has just been built. */
 lam_status lam_trainer_prepare(lam_trainer *trainer);
 
@@ -110,7 +121,7 @@ lam_status lam_trainer_check_data(lam_trainer *trainer, const lam_dataset *data)
 /* Fits a whitening right behind an input (whiten.c). */
 lam_status lam_adapt_whitening(lam_model *model, const lam_dataset *data, size_t input, const lam_model_node *layer);
 
-/* Runs the forward operations and losses on rows of a dataset. Fails where a layer from outside does. */
+/* Runs the forward operations and losses on rows of a dataset. Fails where a layer from outside or a loss function does. */
 lam_status lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, const uint32_t *rows, const lam_step *step);
 
 /* Metrics (trainer_metrics.c). Prepare makes room for batches of the plan and for `epochs` of history, and checks that the metrics

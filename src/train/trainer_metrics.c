@@ -77,7 +77,7 @@ static lam_metric_batch batch_of(const lam_trainer *trainer, const lam_metric_op
   lam_metric_batch batch = { .predictions = plan->outputs[options->output], .width = output_columns(node) };
   batch.rows = rows * (node->width / batch.width);
   if (options->weighted && plan->options.weighted) batch.weights = plan->weights[options->output];
-  if (plan->options.loss->sparse)
+  if (plan->options.losses[options->output].labels)
     batch.labels = (const int32_t *)(const void *)plan->targets[options->output];
   else
     batch.targets = plan->targets[options->output];
@@ -109,6 +109,10 @@ lam_status lam_trainer_prepare_metrics(lam_trainer *trainer, size_t epochs) {
     lam_metric_entry *entry = &trainer->metrics[i];
     const lam_metric_options *options = &entry->metric->options;
     lam_metric_batch batch = batch_of(trainer, options, 0);
+    const lam_loss_setting *loss = &trainer->losses[options->output];
+    if (!loss->type || loss->options.target_columns)
+      return lam_fail(context, LAM_UNSUPPORTED, "%s: an output needs a loss with targets of its own width for a metric",
+                      lam_metric_name(entry->metric));
     if (options->weighted && batch.width != output_node(trainer, options->output)->width)
       return lam_fail(context, LAM_UNSUPPORTED, "%s: the rows of an output of several axes have no weights of their own",
                       entry->metric->name);
