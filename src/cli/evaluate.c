@@ -3,6 +3,7 @@
  * `lamina evaluate`.
  */
 #include "cli/plot.h"
+#include "graph/model.h"
 #include <string.h>
 
 enum { SHOWN_CLASSES = 20 }; /* of a confusion matrix that was not asked for */

@@ -3,6 +3,7 @@
  * `lamina gradcheck`.
  */
 #include "cli/cli.h"
+#include "graph/model.h"
 #include <string.h>
 
 static void write_json(FILE *file, const void *user) {

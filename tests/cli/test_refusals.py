@@ -66,7 +66,7 @@ WRONG = (
     ("data --data fashion_mnist", ["fashion_mnist", "fashion-mnist"]),
     (f"train --data digits {NET} --loss sparse_categorical", ["sparse_categorical_crossentropy"]),
     (f"train --data digits {NET} --loss none", ["none", "mean_squared_error"]),
-    (f"train --data digits {NET} --loss mse", ["mse", "mean_squared_error"]),
+    (f"train --data digits {NET} --loss mean_squared_eror", ["mean_squared_eror", "mean_squared_error"]),
     (f"{TRAIN} --optimizer adamm", ["adamm", "adam"]),
     (f"{TRAIN} --optimizer SGDD", ["SGDD", "sgd"]),
     (f"{TRAIN} --gemm openblass", ["openblass", "native"]),
