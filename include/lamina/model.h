@@ -32,17 +32,15 @@ LAM_API lam_status lam_model_build(lam_model *model, const lam_shape *inputs, si
 LAM_API void lam_model_destroy(lam_model *model);
 
 /* A new model that computes the same with fewer layers: dense layers with no activation between them are one, since
- * (x W1 + b1) W2 + b2 = x (W1 W2) + (b1 W2 + b2). It has the name, the activation and the initialisers of the last of them.
- * Batch normalizations right before, between and right behind such layers are folded in with their moving statistics, as they act
- * at inference.
- * Nothing between two layers that fold may be seen from elsewhere: an output of the model, a node that feeds several others, and
- * a layer applied more than once are left alone. A Flatten of rows that are flat, and an Activation that is linear, do not stand
- * between them. Everything else is copied: weights, input scaling, the configuration of the last training.
- * Products and sums are taken in double and rounded once: each new weight is within 2^-24 |w| + K 2^-53 m of the exact w (at
- * least 2^-150), K being the sum of the inner widths plus the number of layers, a normalization counting five, m the same
- * product taken over absolute values.
- * A narrow layer between wide ones makes the folded model the larger one.
- * Errors: LAM_INVALID_SHAPE for a model that is not built, LAM_INVALID_DATA where a product is beyond the floats. Since 0.1. */
+ * (x W1 + b1) W2 + b2 = x (W1 W2) + (b1 W2 + b2). It has the name, the activation, the initialisers, regularizers and constraints
+ * of the last of them. Batch normalizations right before, between and right behind such layers are folded in with their moving
+ * statistics, as they act at inference. Nothing between two layers that fold may be seen from elsewhere: an output of the model,
+ * a node that feeds several others, and a layer applied more than once are left alone. A Flatten of rows that are flat, and an
+ * Activation that is linear, do not stand between them. Everything else is copied: weights, input scaling, the configuration of
+ * the last training. Products and sums are taken in double and rounded once: each new weight is within 2^-24 |w| + K 2^-53 m of
+ * the exact w (at least 2^-150), K being the sum of the inner widths plus the number of layers, a normalization counting five, m
+ * the same product taken over absolute values. A narrow layer between wide ones makes the folded model the larger one. Errors:
+ * LAM_INVALID_SHAPE for a model that is not built, LAM_INVALID_DATA where a product is beyond the floats. Since 0.1. */
 LAM_API lam_model *lam_model_fold(const lam_model *model);
 
 /* The numbers of inputs and outputs and their shapes; rank 0 while unknown. A shape's index beyond the count gives rank 0. Since
@@ -95,8 +93,8 @@ LAM_API lam_status lam_model_parameter(const lam_model *model, size_t index, lam
  * Errors: LAM_UNKNOWN_NAME, LAM_INVALID_SHAPE. Since 0.1. */
 LAM_API lam_status lam_model_set_parameter(lam_model *model, const char *name, const float *values, size_t count);
 
-/* The weights of layer `layer`: `*count` of them from `*first` on, as lam_model_parameter counts; a repeated application has those
- * of the first. Since 0.1. */
+/* The weights of layer `layer`: `*count` of them from `*first` on, as lam_model_parameter counts; a repeated application has
+ * those of the first. Since 0.1. */
 LAM_API lam_status lam_model_layer_parameters(const lam_model *model, size_t layer, size_t *first, size_t *count);
 
 /* All weights as one block: tensor by tensor in the order of lam_model_parameter, without gaps. `count` must be their number of
@@ -128,14 +126,13 @@ LAM_API lam_model *lam_model_clone(const lam_model *model, const lam_clone_optio
 
 /* Applies a built model to nodes, one for each of its inputs, in the graph of these nodes, and returns the node of its first
  * output; outputs[i], if `outputs` is not NULL, gets that of output i. The model's layers become layers of the graph, named
- * NAME.LAYER: they are listed, saved and frozen like others, and lam_model_set_trainable(model, NAME, ...) takes all of them. NULL
- * as a name is "model", "model_1", ...
- * Weights are copied and not shared with `model`: a model made from the graph starts with those that `model` has at this moment,
- * and the two learn apart (lam_model_copy_weights brings them back together). Within the graph they are shared: applying the
- * same model there again applies the same layers, its name being NULL or the same. Each model made from the graph has weights of
- * its own.
- * Errors: LAM_INVALID_SHAPE for a model that is not built, and, from lam_model_create, where rows of another width come in;
- * LAM_INVALID_ARGUMENT for another number of nodes or a name that is taken or too long. Since 0.1. */
+ * NAME.LAYER: they are listed, saved and frozen like others, and lam_model_set_trainable(model, NAME, ...) takes all of them.
+ * NULL as a name is "model", "model_1", ... Weights are copied and not shared with `model`: a model made from the graph starts
+ * with those that `model` has at this moment, and the two learn apart (lam_model_copy_weights brings them back together). Within
+ * the graph they are shared: applying the same model there again applies the same layers, its name being NULL or the same. Each
+ * model made from the graph has weights of its own. Errors: LAM_INVALID_SHAPE for a model that is not built, and, from
+ * lam_model_create, where rows of another width come in; LAM_INVALID_ARGUMENT for another number of nodes or a name that is taken
+ * or too long. Since 0.1. */
 LAM_API lam_node lam_apply_model(const lam_model *model, const char *name, const lam_node *nodes, size_t count,
                                  lam_node *outputs);
 

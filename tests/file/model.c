@@ -131,6 +131,39 @@ static void an_applied_model_is_saved_as_its_layers(void **state) {
   lam_context_destroy(context);
 }
 
+static lam_node another(lam_node x, int kind) {
+  if (kind == 0) return lam_dense(x, 1, &(lam_dense_options){ .activation = LAM_RELU, .kernel_regularizer = { 0.1f, 0.1f } });
+  return kind == 1 ? lam_batch_normalization(x, NULL) : lam_activate(x, LAM_TANH);
+}
+
+/* As docs/file-format.md says; the model is the deepest of its kind that can be saved. */
+static void loading_takes_at_most_twice_the_file_and_a_mebibyte(void **state) {
+  (void)state;
+  for (int kind = 0; kind < 3; ++kind) {
+    lam_context *context = lam_context_create(NULL);
+    test_bytes file = { 0 };
+    size_t depth = 400;
+    for (lam_status status = LAM_UNSUPPORTED; status; depth -= 20) {
+      assert_true(depth > 100);
+      lam_graph *graph = lam_graph_create(context);
+      lam_node x = lam_input(graph, (lam_shape){ { 1 }, 1 });
+      for (size_t i = 0; i < depth; ++i) x = another(x, kind);
+      lam_model *model = lam_model_create(&x, 1);
+      status = lam_model_write(model, test_write, &file);
+      lam_model_destroy(model);
+      lam_graph_destroy(graph);
+    }
+    test_memory memory = { 0 };
+    lam_context *loading = lam_context_create(&(lam_context_options){ .allocator = test_allocator(&memory) });
+    assert_non_null(lam_model_load_memory(loading, file.bytes, file.size));
+    if (memory.most_bytes > 2 * file.size + (1 << 20))
+      fail_msg("%zu bytes for a file of %zu and %zu layers of kind %d", memory.most_bytes, file.size, depth, kind);
+    lam_context_destroy(loading);
+    lam_context_destroy(context);
+    free(file.bytes);
+  }
+}
+
 static void training_options_are_kept(void **state) {
   (void)state;
   lam_context *context = lam_context_create(NULL);
@@ -533,6 +566,7 @@ int main(void) {
     cmocka_unit_test(an_input_shape_taken_from_the_data_is_saved),
     cmocka_unit_test(rules_of_weights_and_what_is_frozen_are_kept),
     cmocka_unit_test(an_applied_model_is_saved_as_its_layers),
+    cmocka_unit_test(loading_takes_at_most_twice_the_file_and_a_mebibyte),
     cmocka_unit_test(training_options_are_kept),
     cmocka_unit_test(every_truncation_is_refused),
     cmocka_unit_test(every_flipped_bit_of_the_header_is_refused_or_harmless),
