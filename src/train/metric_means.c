@@ -61,51 +61,16 @@ int32_t lam_metric_label(const lam_metric *metric, const lam_metric_row *row) {
   }
 
 static double larger(double a, double b) { return a > b || isnan(a) ? a : b; }
-static double smaller(double a, double b) { return a < b || isnan(a) ? a : b; }
 static double square(double x) { return x * x; }
-static double sign_of(const lam_metric *metric, double t) { return metric->signs ? 2 * t - 1 : t; }
 static const double epsilon = (double)1e-7f;
-
-static double log_cosh(double x) {
-  double a = fabs(x), e = lam_natural_exp(-2 * a), square_of_a = a * a;
-  if (a < 1e-3) return square_of_a * (0.5 - square_of_a / 12); /* the next term, a^6/45, is below 1e-13 of it */
-  return a + lam_natural_log(1 + e) - 0.693147180559945309417;
-}
-
-static double huber(double error, double delta) {
-  double a = fabs(error);
-  return a <= delta ? a * a / 2 : delta * a - delta * delta / 2;
-}
 
 MEAN_OF(row_equal, y == t)
 MEAN_OF(row_binary, (double)(y > (double)metric->options.threshold) == t)
-MEAN_OF(row_squared, square(y - t))
-MEAN_OF(row_absolute, fabs(y - t))
-MEAN_OF(row_percentage, 100 * fabs((t - y) / larger(fabs(t), epsilon)))
-MEAN_OF(row_logarithmic, square(lam_natural_log(larger(y, epsilon) + 1) - lam_natural_log(larger(t, epsilon) + 1)))
-MEAN_OF(row_hinge, larger(1 - sign_of(metric, t) * y, 0))
-MEAN_OF(row_squared_hinge, square(larger(1 - sign_of(metric, t) * y, 0)))
-MEAN_OF(row_poisson, y - (t == 0 ? 0 : t * lam_natural_log(y + epsilon)))
-MEAN_OF(row_log_cosh, log_cosh(y - t))
-MEAN_OF(row_huber, huber(y - t, (double)metric->options.delta))
 
 static double row_values(lam_metric *metric, const lam_metric_row *row) {
   double sum = 0;
   for (size_t j = 0; j < row->width; j++) sum += (double)row->y[j];
   return metric->options.type == LAM_METRIC_SUM ? sum * row->weight : sum / (double)row->width;
-}
-
-static double row_categorical_hinge(lam_metric *metric, const lam_metric_row *row) {
-  (void)metric;
-  double highest = -(double)INFINITY;
-  EACH(row, right, (highest = larger((1 - t) * y, highest), t * y))
-  return larger(highest - right + 1, 0);
-}
-
-static double row_kl_divergence(lam_metric *metric, const lam_metric_row *row) {
-  (void)metric;
-  EACH(row, sum, (t = smaller(larger(t, epsilon), 1), t * (lam_natural_log(t) - lam_natural_log(smaller(larger(y, epsilon), 1)))))
-  return sum;
 }
 
 /* ---- accuracies ---------------------------------------------------------------------------------------------------- */
@@ -132,14 +97,17 @@ static double row_top_k(lam_metric *metric, const lam_metric_row *row) {
   return above < k;
 }
 
-/* ---- cross-entropies ------------------------------------------------------------------------------------------------ */
+/* ---- losses ------------------------------------------------------------------------------------------------ */
 
-/* The targets as a row of floats, smoothed; in the scratch where they are not just that already. */
+/* The targets as a row of floats, smoothed, or a hinge's as -1 and 1; in the scratch where they are not just that already. */
 static const float *dense_targets(lam_metric *metric, const lam_metric_row *row, float share) {
   float smoothing = metric->options.label_smoothing;
-  if (row->t && smoothing == 0.0f) return row->t;
+  if (row->t && row->t_width == row->width && smoothing == 0.0f && !metric->signs) return row->t;
   float *t = (float *)(void *)metric->scratch;
-  for (size_t j = 0; j < row->width; j++) t[j] = (float)lam_metric_target(row, j) * (1.0f - smoothing) + smoothing * share;
+  for (size_t j = 0; j < row->width; j++) {
+    float target = (float)lam_metric_target(row, j);
+    t[j] = metric->signs ? 2.0f * target - 1.0f : target * (1.0f - smoothing) + smoothing * share;
+  }
   return t;
 }
 
@@ -168,6 +136,33 @@ static double row_sparse_crossentropy(lam_metric *metric, const lam_metric_row *
   float loss = 0;
   (metric->options.from_logits ? kernels->softmax_sparse_crossentropy : kernels->sparse_crossentropy)(&loss, NULL, n, row->y, n,
                                                                                                       &label, 1.0f, 1, n);
+  return (double)loss;
+}
+
+/* Losses of dense targets that take no logits. */
+static double row_loss(lam_metric *metric, const lam_metric_row *row) {
+  const lam_kernel_table *kernels = metric->object.context->kernels;
+  size_t n = row->width;
+  const float *t = dense_targets(metric, row, 0.0f);
+  void(*kernel) LAM_DENSE_LOSS_ARGUMENTS = kernels->mean_absolute_error;
+  float loss = 0;
+  switch (metric->options.type) {
+  case LAM_METRIC_HUBER: kernels->huber(&loss, NULL, n, row->y, n, t, n, &metric->options.delta, 1.0f, 1, n); return (double)loss;
+  case LAM_METRIC_MEAN_SQUARED_ERROR:
+  case LAM_METRIC_ROOT_MEAN_SQUARED_ERROR:
+    kernels->squared_error(&loss, NULL, n, row->y, n, t, n, 1.0f / (float)n, 1.0f, 1, n);
+    return (double)loss;
+  case LAM_METRIC_MEAN_ABSOLUTE_PERCENTAGE_ERROR: kernel = kernels->mean_absolute_percentage_error; break;
+  case LAM_METRIC_MEAN_SQUARED_LOGARITHMIC_ERROR: kernel = kernels->mean_squared_logarithmic_error; break;
+  case LAM_METRIC_HINGE: kernel = kernels->hinge; break;
+  case LAM_METRIC_SQUARED_HINGE: kernel = kernels->squared_hinge; break;
+  case LAM_METRIC_CATEGORICAL_HINGE: kernel = kernels->categorical_hinge; break;
+  case LAM_METRIC_KL_DIVERGENCE: kernel = kernels->kl_divergence; break;
+  case LAM_METRIC_POISSON: kernel = kernels->poisson; break;
+  case LAM_METRIC_LOG_COSH: kernel = kernels->log_cosh; break;
+  default: break;
+  }
+  kernel(&loss, NULL, n, row->y, n, t, n, 1.0f, 1, n);
   return (double)loss;
 }
 
@@ -268,18 +263,19 @@ static const lam_metric_kind kinds[] = {
   [LAM_METRIC_BINARY_CROSSENTROPY] = MEAN(ANY, LAM_TAKES_FROM_LOGITS | LAM_TAKES_SMOOTHING, row_binary_crossentropy),
   [LAM_METRIC_CATEGORICAL_CROSSENTROPY] = MEAN(ANY, LAM_TAKES_FROM_LOGITS | LAM_TAKES_SMOOTHING, row_crossentropy),
   [LAM_METRIC_SPARSE_CATEGORICAL_CROSSENTROPY] = MEAN(ONE, LAM_TAKES_FROM_LOGITS | LAM_TAKES_IGNORE, row_sparse_crossentropy),
-  [LAM_METRIC_HINGE] = MEAN(ANY, 0, row_hinge),
-  [LAM_METRIC_SQUARED_HINGE] = MEAN(ANY, 0, row_squared_hinge),
-  [LAM_METRIC_CATEGORICAL_HINGE] = MEAN(ANY, 0, row_categorical_hinge),
-  [LAM_METRIC_KL_DIVERGENCE] = MEAN(ANY, 0, row_kl_divergence),
-  [LAM_METRIC_POISSON] = MEAN(ANY, 0, row_poisson),
-  [LAM_METRIC_LOG_COSH] = MEAN(ANY, 0, row_log_cosh),
-  [LAM_METRIC_HUBER] = MEAN(ANY, LAM_TAKES_DELTA, row_huber),
-  [LAM_METRIC_MEAN_SQUARED_ERROR] = MEAN(ANY, 0, row_squared),
-  [LAM_METRIC_ROOT_MEAN_SQUARED_ERROR] = { LAM_TARGETS_ANY, 0, moment_count, NULL, NULL, add_mean, read_root, NULL, row_squared },
-  [LAM_METRIC_MEAN_ABSOLUTE_ERROR] = MEAN(ANY, 0, row_absolute),
-  [LAM_METRIC_MEAN_ABSOLUTE_PERCENTAGE_ERROR] = MEAN(ANY, 0, row_percentage),
-  [LAM_METRIC_MEAN_SQUARED_LOGARITHMIC_ERROR] = MEAN(ANY, 0, row_logarithmic),
+  [LAM_METRIC_HINGE] = MEAN(ANY, 0, row_loss),
+  [LAM_METRIC_SQUARED_HINGE] = MEAN(ANY, 0, row_loss),
+  [LAM_METRIC_CATEGORICAL_HINGE] = MEAN(ANY, 0, row_loss),
+  [LAM_METRIC_KL_DIVERGENCE] = MEAN(ANY, 0, row_loss),
+  [LAM_METRIC_POISSON] = MEAN(ANY, 0, row_loss),
+  [LAM_METRIC_LOG_COSH] = MEAN(ANY, 0, row_loss),
+  [LAM_METRIC_HUBER] = MEAN(ANY, LAM_TAKES_DELTA, row_loss),
+  [LAM_METRIC_MEAN_SQUARED_ERROR] = MEAN(ANY, 0, row_loss),
+  [LAM_METRIC_ROOT_MEAN_SQUARED_ERROR] = { LAM_TARGETS_ANY, 0, moment_count, row_of_scratch, NULL, add_mean, read_root, NULL,
+                                           row_loss },
+  [LAM_METRIC_MEAN_ABSOLUTE_ERROR] = MEAN(ANY, 0, row_loss),
+  [LAM_METRIC_MEAN_ABSOLUTE_PERCENTAGE_ERROR] = MEAN(ANY, 0, row_loss),
+  [LAM_METRIC_MEAN_SQUARED_LOGARITHMIC_ERROR] = MEAN(ANY, 0, row_loss),
   [LAM_METRIC_COSINE_SIMILARITY] = MEAN(ANY, 0, row_cosine),
   [LAM_METRIC_PEARSON_CORRELATION] = MEAN(ANY, 0, row_pearson),
   [LAM_METRIC_CONCORDANCE_CORRELATION] = MEAN(ANY, 0, row_concordance),
