@@ -16,6 +16,12 @@
 
 extern char **environ;
 
+#ifdef __clang__
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 /* ---- environment -------------------------------------------------------------------------------------------------- */
 
 /* Those that choose kernels; they are unset for measuring. */
@@ -116,7 +122,7 @@ static double own_seconds(void) {
 }
 
 void machine_start(machine *card) {
-  *card = (machine){ .compiler = __VERSION__, .load_before = load_now(), .started = wall_seconds(), .own = own_seconds() };
+  *card = (machine){ .compiler = COMPILER, .load_before = load_now(), .started = wall_seconds(), .own = own_seconds() };
   struct utsname system;
   cpu_set_t allowed;
   find_cpu(card->cpu, sizeof card->cpu);

@@ -99,7 +99,8 @@ static int run_command(const bench_command *command, const settings *options) {
   report_end(&r);
   progress(options, NULL);
   bool told = code == EXIT_OK || code == EXIT_SLOWER;
-  if (told) report_print(owner ? stderr : stdout, &r);
+  /* Markdown is for people too: no need for both. */
+  if (told && !(owner && strcmp(owner, "--markdown") == 0)) report_print(owner ? stderr : stdout, &r);
   for (int i = 0; i < OUTPUTS && told; i++) {
     int written = outputs[i].path ? write_file(outputs[i].path, write_output, &outputs[i]) : EXIT_OK;
     if (written) code = written;

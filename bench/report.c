@@ -98,6 +98,8 @@ void cell_text(const cell *c, char *text, size_t size) {
     snprintf(text, size, "%s", c->text);
   else if (isnan(c->number))
     snprintf(text, size, "-");
+  else if (fabs(c->number) >= 1e7)
+    snprintf(text, size, "%.3g", c->number);
   else
     snprintf(text, size, "%.*f", c->decimals, c->number);
 }

@@ -135,6 +135,7 @@ static void start(backend *b, const crew *c, const settings *options) {
   b->patience = options->patience;
   bool started = environment && apart_start(&b->process, (char *const *)arguments, environment, WORKER_FD);
   free(environment);
+  b->process.stop = interrupted;
   if (!started || !backend_ask(b, NULL)) return;
   if (b->told) {
     if (isnan(b->first_call)) b->first_call = apart_number(&b->process, "first_call_seconds");
@@ -245,6 +246,7 @@ bool job_has(const crew *c, const job *j, size_t i) { return !*c->all[i].process
 
 void jobs_release(job *jobs, size_t count) {
   for (size_t i = 0; i < count; i++) free(jobs[i].contenders);
+  free(jobs);
 }
 
 /* ---- reporting ----------------------------------------------------------------------------------------------------- */

@@ -108,7 +108,8 @@ static bool take_noise(apart *a) {
 
 static bool is_complete(const apart *a) { return a->size && a->line[a->size - 1] == '\n'; }
 
-/* Reads until the answer's line is complete, and what is printed meanwhile. 1: complete; 0: the worker ended; -1: no answer. */
+/* Reads until the answer's line is complete, and what is printed meanwhile. 1: complete; 0: the worker ended; -1: no answer;
+ * -2: it is not wanted any longer. */
 static int await(apart *a, double patience) {
   const double end = seconds() + patience;
   bool open = true;
@@ -116,7 +117,8 @@ static int await(apart *a, double patience) {
     const double left = end - seconds();
     struct pollfd waits[] = { { a->socket, POLLIN, 0 }, { open ? a->output : -1, POLLIN, 0 } };
     if (left <= 0) return -1;
-    if (poll(waits, 2, left < 1e6 ? (int)(left * 1e3) + 1 : 1000000000) <= 0) continue;
+    if (a->stop && a->stop()) return -2;
+    if (poll(waits, 2, left < 0.1 ? (int)(left * 1e3) + 1 : 100) <= 0) continue;
     if (waits[1].revents) open = take_noise(a);
     if (waits[0].revents && !take(a->socket, a->line, a->capacity, &a->size)) break;
     if (a->size == a->capacity) break;
@@ -153,7 +155,8 @@ static bool read_answer(apart *a) {
 
 /* Whether the worker is still trusted. */
 static bool judge(apart *a, int answered, double patience) {
-  if (answered < 0) snprintf(a->reason, sizeof a->reason, "it hangs: no answer in %.3g seconds", patience);
+  if (answered == -2) return false;
+  if (answered == -1) snprintf(a->reason, sizeof a->reason, "it hangs: no answer in %.3g seconds", patience);
   if (answered == 0) explain_end(a);
   if (answered > 0 && !read_answer(a)) snprintf(a->reason, sizeof a->reason, "it writes into what the worker answers");
   if (!*a->reason) snprintf(a->reason, sizeof a->reason, "%s", apart_text(a, "refused"));

@@ -18,6 +18,7 @@ typedef struct apart {
   pid_t process;         /* 0: none, or no longer */
   char reason[512];      /* why there is none; "" */
   char noise[256];       /* what was printed, which ends it too */
+  bool (*stop)(void);    /* asked while waiting for an answer: whether nobody wants it any longer; NULL: never */
   int socket, output;    /* to and from it; what it prints */
   char *line;            /* its last answer, */
   size_t size, capacity; /* so many bytes of it, */
@@ -29,7 +30,8 @@ typedef struct apart {
  * `environment`; NULL: this one's. False with a reason. */
 bool apart_start(apart *a, char *const arguments[], char *const environment[], int fd);
 /* Writes `command` and a line feed, where it is not NULL, and waits so many seconds for an answer. False with a reason where none
- * comes or where it is {"refused": "why"}; the worker is then ended. A Ctrl-C does not disturb the worker. */
+ * comes or where it is {"refused": "why"}, and without one where `stop` says so; the worker is then ended. A Ctrl-C does not
+ * disturb the worker. */
 bool apart_ask(apart *a, const char *command, double patience);
 /* A value of the last answer; "" and NaN where there is none. */
 const char *apart_text(const apart *a, const char *key);

@@ -9,29 +9,15 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
-PROGRAM, SOURCE, LIARS = map(os.path.abspath, sys.argv[1:4])
+PROGRAM, SOURCE = map(os.path.abspath, sys.argv[1:3])
 sys.path.insert(0, os.path.join(SOURCE, "tests", "cli"))
 import tap  # pylint: disable=wrong-import-position
+from liars import REASONS, liar  # pylint: disable=wrong-import-position
 
-REASONS = {
-    "corner": r"its product \d+x\d+x\d+:[NT][NT] \(lda \d+, .*\) gives -?\d+ in row 16, column 16, not -?\d+",
-    "wide": r"it reads 64-bit integers, but passes for one with 32-bit integers",
-    "keeps_nan": r"leaves NaN in row 0, column 0: beta is 0",
-    "gaps": r"writes outside of its rows and columns",
-    "sloppy": r"which is more than rounding explains",
-    "empty": r"has no cblas_sgemm",
-    "crash": r"^it crashes: Segmentation fault$",
-    "hang": r"^it hangs: no answer in 5 seconds$",
-    "exits": r"^it ends the process, with exit status 3$",
-    "prints": r'^it prints "Buy the full version\."$',
-}
-QUICK = ["--rounds", "2", "--min-time", "0.001", "--patience", "5", "--pin", "none", "--as-is"]
-
-
-def liar(name):
-    return os.path.join(LIARS, f"libliar_{name}.so")
+QUICK = ["--rounds", "2", "--min-time", "0.001", "--pin", "none", "--as-is"]
 
 
 def start(*arguments, libraries, **options):
@@ -64,7 +50,7 @@ def children_of(process):
 
 def test_each_library_that_is_wrong_is_refused_with_its_reason_and_the_rest_go_on():
     names = ["liar_" + name for name in [*REASONS, "honest", "honest_wide", "onednn"]]
-    report, table = measure("gemm", "--shapes", "4x5x6:NN,3x1x2:TT", "--backends", ",".join(["native", *names]),
+    report, table = measure("gemm", "--shapes", "4x5x6:NN,3x1x2:TT", "--patience", "8", "--backends", ",".join(["native", *names]),
                             libraries=[*REASONS, "honest", "honest_wide", "onednn"])
     backends = {backend["backend"]: backend for backend in report["backends"]}
     assert list(backends) == ["native", *names], list(backends)
@@ -106,6 +92,22 @@ def test_threads_are_asked_for_and_observed():
     assert [result["threads"] for result in report["results"]] == [1, 2]
     # A worker that waits for so small a product spins, or not, as the machine is busy: nothing is said of the second.
     assert all(0 < result["threads_observed"] < result["threads"] + 0.5 for result in report["results"]), report["results"]
+
+
+def test_an_interrupted_run_keeps_what_is_done_and_leaves_no_process():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "report.json")
+        # Far more to measure than there is time for; an answer is given up, so that it is no matter how long it would take.
+        with start("gemm", "--shapes", "4x5x6:NN,1000x1000x1000:NN", "--backends", "native,liar_honest", "--rounds", "1", "--min-time", "600",
+                   "--json", path, libraries=["honest"]) as run:
+            while not children_of(run.pid) and run.poll() is None:
+                time.sleep(0.01)
+            run.send_signal(signal.SIGINT)
+            said = run.communicate(timeout=120)
+            assert run.returncode == 130, said
+            with open(path, encoding="utf-8") as file:
+                assert json.load(file)["command"] == "gemm"
+            assert not children_of(run.pid)
 
 
 def test_an_idle_worker_is_stopped_and_ends_with_the_program():

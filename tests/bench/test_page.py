@@ -7,10 +7,11 @@ import subprocess
 import sys
 import tempfile
 
-PROGRAM, SOURCE, LIARS = map(os.path.abspath, sys.argv[1:4])
+PROGRAM, SOURCE = map(os.path.abspath, sys.argv[1:3])
 sys.path.insert(0, os.path.join(SOURCE, "tests", "cli"))
 import tap  # pylint: disable=wrong-import-position
 from browser import in_browser, need_browser, read_page  # pylint: disable=wrong-import-position
+from liars import liar  # pylint: disable=wrong-import-position
 
 QUICK = ["--rounds", "2", "--min-time", "0.001"]
 GEMM = ["gemm", "--shapes", "tiny", "--threads", "1,2", "--backends", "native,liar_honest,liar_exits"]
@@ -20,7 +21,7 @@ TRAIN = ["train", "--net", "6-5-3", "--rows", "16", "--batch", "4,8", "--backend
 def make_page(folder, *arguments):
     """The page's path and the report as JSON."""
     path = os.path.join(folder, "report.html")
-    libraries = ":".join(os.path.join(LIARS, f"libliar_{name}.so") for name in ("honest", "exits"))
+    libraries = ":".join(map(liar, ("honest", "exits")))
     done = subprocess.run([PROGRAM, *arguments, *QUICK, "--html", path, "--json"], stdin=subprocess.DEVNULL, capture_output=True,
                           encoding="utf-8", timeout=300, check=False, env={**os.environ, "LAMINA_GEMM_PATH": libraries, "OMP_PROC_BIND": "<b>&"})
     assert done.returncode == 0, done
