@@ -56,11 +56,15 @@ static int choose_reference(const settings *options, crew *c, const lam_gemm_can
 int crew_choose(const settings *options, crew *c) {
   *c = (crew){ .all = calloc(MOST_BACKENDS, sizeof *c->all) };
   lam_gemm_candidate *found = calloc(MOST_BACKENDS, sizeof *found);
-  const size_t count = c->all && found ? find_backends(found) : 0;
+  size_t count = c->all && found ? find_backends(found) : 0;
+  /* The choice among those of the build is no product's backend, and measured only where it is asked for. */
+  const size_t usual = count;
+  if (count && count < MOST_BACKENDS && options->command->bit != GEMM)
+    found[count++] = (lam_gemm_candidate){ .name = "auto", .provider = "lamina" };
   int code = count ? EXIT_OK : failed("out of memory");
   for (size_t i = 0; i < options->backends.count && !code; i++)
     if (!add_named(c, found, count, options->backends.item[i])) code = unknown_backend(found, count, options->backends.item[i]);
-  for (size_t i = 0; i < count && !options->backends.count; i++) (void)add(c, &found[i]);
+  for (size_t i = 0; i < usual && !options->backends.count; i++) (void)add(c, &found[i]);
   if (!code) code = choose_reference(options, c, found, count);
   free(found);
   return code;

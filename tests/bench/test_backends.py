@@ -81,6 +81,13 @@ def test_trainings_and_calls_are_measured_with_every_library_too():
         assert report["backends"][2]["refused"] == "it crashes: Segmentation fault", report["backends"]
 
 
+def test_the_automatic_choice_is_measured_where_it_is_asked_for():
+    report, _ = measure("infer", "--net", "5-4-3", "--backends", "native,auto", libraries=[])
+    assert [result["backend"] for result in report["results"]] == ["native", "auto"], report["results"]
+    report, _ = measure("infer", "--net", "5-4-3", libraries=[])
+    assert "auto" not in [backend["backend"] for backend in report["backends"]], report["backends"]
+
+
 def test_a_library_is_named_by_its_file_too():
     report, _ = measure("gemm", "--shapes", "4x5x6:NN", "--backends", liar("honest"), libraries=[])
     (result,) = report["results"]
