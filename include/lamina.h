@@ -9,6 +9,7 @@
 #define LAMINA_H
 
 #include <lamina/base.h>
+#include <lamina/callback.h>
 #include <lamina/custom.h>
 #include <lamina/data.h>
 #include <lamina/file.h>

@@ -103,10 +103,14 @@ typedef struct lam_progress {
   /* The trainer's metrics in the order they were added, likewise; in validation NaN before LAM_EPOCH_END. */
   size_t metric_count;
   const double *metrics, *val_metrics;
+  bool validated; /* LAM_EPOCH_END: validation was run, and the record has its results */
 } lam_progress;
 
 /* Called in the thread of fit. Not 0 stops: fit then returns LAM_OK with what is done, and lam_trainer_stopped is true. */
 typedef int (*lam_callback)(void *user, const lam_progress *progress);
+
+/* A ready-made callback, with options and memory of its own: early stopping and others (lamina/callback.h). */
+typedef struct lam_hook lam_hook;
 
 typedef struct lam_fit_options {
   size_t epochs;     /* 0: 1 */
@@ -119,8 +123,14 @@ typedef struct lam_fit_options {
    * label, the argmax of several targets, or the only one rounded. */
   const float *class_weights;
   size_t class_weight_count;
+  size_t validation_freq;  /* validation behind every so many epochs, by their numbers; 0: 1 */
+  size_t steps_per_epoch;  /* an epoch is this many batches of its order, which is drawn anew; 0: all */
+  size_t validation_steps; /* validation looks at its first so many batches; 0: all */
+  size_t initial_epoch;    /* the number of the first one, up to `epochs` in all, for a training that has come so far */
   lam_callback callback;
   void *user;
+  lam_hook *const *callbacks; /* several more */
+  size_t callback_count;
   /* Go on where this trainer's last fit was stopped, or where its checkpoint was taken, in the middle of an epoch too; `epochs`
    * then is the number to be reached in all. Same data and options: the same bits as a fit that was not interrupted. */
   bool resume;
@@ -142,6 +152,26 @@ LAM_API double lam_trainer_output_loss(const lam_trainer *trainer, size_t output
 
 /* Loss and accuracy of the model on a dataset. Since 0.1. */
 LAM_API lam_status lam_evaluate(lam_trainer *trainer, const lam_dataset *data, lam_result *result);
+
+/* One batch by hand: all rows of a dataset at once. */
+typedef struct lam_batch_options {
+  const float *class_weights; /* as in lam_fit_options; train_on_batch only */
+  size_t class_weight_count;
+  bool running_mean; /* the result is that of all batches since the last lam_reset_metrics, trained or tested, each by its rows */
+  uint64_t reserved[4];
+} lam_batch_options;
+
+/* One step: loss and accuracy of the batch, before the update, into `result` (NULL: not wanted). History and callbacks know
+ * nothing of it. `options` may be NULL. Errors: as lam_fit. Since 0.1. */
+LAM_API lam_status lam_train_on_batch(lam_trainer *trainer, const lam_dataset *data, const lam_batch_options *options,
+                                      lam_result *result);
+/* The same without the update, in inference mode. Since 0.1. */
+LAM_API lam_status lam_test_on_batch(lam_trainer *trainer, const lam_dataset *data, const lam_batch_options *options,
+                                     lam_result *result);
+/* What the model gives, as lam_predict in one batch. Since 0.1. */
+LAM_API lam_status lam_predict_on_batch(lam_model *model, const lam_dataset *data, float *outputs, size_t count);
+/* Begins the running mean anew. Since 0.1. */
+LAM_API lam_status lam_reset_metrics(lam_trainer *trainer);
 
 typedef struct lam_predict_options {
   lam_output_kind kind;

@@ -19,6 +19,10 @@ static void put_position(lam_json_writer *w, const lam_trainer *trainer) {
     lam_json_key(w, whole[i].name);
     lam_json_put_integer(w, whole[i].value);
   }
+  if (p->epoch > trainer->history_count) { // the fit began with a later epoch
+    lam_json_key(w, "initial_epoch");
+    lam_json_put_integer(w, p->epoch - trainer->history_count);
+  }
   lam_json_key(w, "loss_sum");
   lam_json_put_double(w, p->loss_sum);
   lam_json_key(w, "right_sum");
@@ -92,8 +96,9 @@ static lam_status read_epoch(const lam_file *file, const lam_json *item, lam_epo
 }
 
 /* One record for each epoch done, no more and no fewer: fit goes on writing behind the last. */
-static lam_status read_history(const lam_file *file, const lam_json *list, lam_trainer *trainer) {
-  if (!list || list->size != trainer->position.epoch) return malformed(file, "history");
+static lam_status read_history(const lam_file *file, const lam_json *list, uint64_t initial_epoch, lam_trainer *trainer) {
+  if (!list || initial_epoch > trainer->position.epoch || list->size != trainer->position.epoch - initial_epoch)
+    return malformed(file, "history");
   void *memory = trainer->history;
   lam_status status = lam_grow(file->context, &memory, &trainer->history_capacity, list->size, sizeof *trainer->history);
   trainer->history = memory;
@@ -155,8 +160,11 @@ static lam_trainer *make_trainer(const lam_file *file, const lam_json *checkpoin
   lam_json_release_training(file->context, &options);
   if (!sized) return NULL;
   if (!trainer) return lam_file_blame(file), NULL;
-  lam_status status = read_position(file, lam_json_member(checkpoint, "position"), trainer);
-  if (!status) status = read_history(file, lam_json_member_of(checkpoint, "history", LAM_JSON_ARRAY), trainer);
+  const lam_json *position = lam_json_member(checkpoint, "position"), *first = lam_json_member(position, "initial_epoch");
+  uint64_t initial_epoch = 0;
+  lam_status status = read_position(file, position, trainer);
+  if (!status && first && !lam_json_integer(first, &initial_epoch)) status = malformed(file, "position");
+  if (!status) status = read_history(file, lam_json_member_of(checkpoint, "history", LAM_JSON_ARRAY), initial_epoch, trainer);
   if (!status) status = read_states(file, trainer);
   if (!status) return trainer;
   lam_trainer_destroy(trainer);

@@ -4,6 +4,7 @@
  */
 #include "graph/session.h"
 #include "layers/layers.h"
+#include "train/feed.h"
 #include "train/losses.h"
 
 #include <math.h>
@@ -118,38 +119,44 @@ lam_status lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, c
   return lam_plan_tell(plan, lam_plan_forward(plan, step));
 }
 
-lam_status lam_trainer_measure(lam_trainer *trainer, const lam_dataset *data, size_t batch, lam_result *result) {
+lam_status lam_trainer_measure(lam_trainer *trainer, lam_feed *feed, lam_result *result) {
   double loss = 0.0, right = 0.0;
-  uint32_t rows[1024];
-  if (batch > 1024) batch = 1024;
+  lam_rows rows;
+  *result = (lam_result){ 0 };
+  lam_status status = lam_feed_begin(feed, false, 0, 0);
   lam_trainer_begin_metrics(trainer);
   lam_trainer_clear_losses(trainer, true);
-  for (size_t first = 0; first < data->rows; first += batch) {
-    lam_step step = { .rows = data->rows - first < batch ? data->rows - first : batch };
-    for (size_t i = 0; i < step.rows; i++) rows[i] = (uint32_t)(first + i);
-    lam_status status = lam_trainer_run_rows(trainer, data, rows, &step);
-    if (status) return status;
+  for (size_t i = 0; !status && !(status = lam_feed_next(feed, i, &rows)) && rows.count; i++) {
+    lam_step step = { .rows = rows.count };
+    if ((status = lam_trainer_run_rows(trainer, rows.data, rows.rows, &step))) return status;
     lam_trainer_add_to_metrics(trainer, &step);
     lam_trainer_count_losses(trainer, &step, true);
     loss += lam_plan_loss(trainer->plan, &step) * (double)step.rows;
     right += lam_plan_right(trainer->plan, &step);
+    result->rows += step.rows;
   }
-  double count = (double)data->rows;
-  *result = (lam_result){ loss / count, trainer->plan->has_accuracy ? right / count : (double)NAN, data->rows };
-  return LAM_OK;
+  double count = result->rows ? (double)result->rows : 1.0;
+  result->loss = loss / count;
+  result->accuracy = trainer->plan->has_accuracy ? right / count : (double)NAN;
+  return status;
 }
 
 lam_status lam_evaluate(lam_trainer *trainer, const lam_dataset *data, lam_result *result) {
   if (!trainer || !data || !result) return LAM_NO_HANDLE;
+  lam_context *context = trainer->object.context;
+  lam_feed feed = { 0 };
   lam_status status = lam_trainer_check_data(trainer, data);
   if (!status) status = lam_trainer_plan(trainer, LAM_STANDARD_BATCH);
   if (!status) status = lam_trainer_prepare_metrics(trainer, trainer->history_count);
-  if (status) return status;
-  lam_fp_mode mode = lam_fp_enter();
-  lam_blas_enter(trainer->object.context);
-  status = lam_trainer_measure(trainer, data, trainer->plan->options.max_rows, result);
-  lam_blas_leave(trainer->object.context);
-  lam_fp_leave(mode);
+  if (!status) status = lam_feed_open(&feed, context, data, trainer->plan->options.max_rows, 0);
+  if (!status) {
+    lam_fp_mode mode = lam_fp_enter();
+    lam_blas_enter(context);
+    status = lam_trainer_measure(trainer, &feed, result);
+    lam_blas_leave(context);
+    lam_fp_leave(mode);
+  }
+  lam_feed_close(&feed, context);
   return status;
 }
 

@@ -2,7 +2,8 @@
  *
  * fit: epochs of steps. Everything that can fail, fails before the first step, but for a loss that is not finite.
  */
-#include "train/trainer.h"
+#include "train/callback.h"
+#include "train/feed.h"
 
 #include <math.h>
 #include <time.h>
@@ -12,8 +13,9 @@ typedef struct lam_fit {
   const lam_fit_options *options;
   const lam_dataset *data, *validation;
   lam_dataset *rest, *held_out; /* made by validation_split */
-  uint32_t *order;
-  size_t batch, steps, epochs;
+  lam_feed feed, validation_feed;
+  size_t batch, epochs, begun; /* begun: of the callbacks */
+  lam_status status;           /* of a callback that failed */
 } lam_fit_state;
 
 static double now(void) {
@@ -47,61 +49,83 @@ static lam_status record_class_names(lam_model *model, const lam_dataset *data) 
   return lam_model_set_class_names(model, data->class_names, data->class_count);
 }
 
-/* Keras's class_weight. */
-static lam_status check_class_weights(lam_fit_state *fit) {
+/* Each may be in one fit, and once. */
+static lam_status begin_callbacks(lam_fit_state *fit) {
+  lam_trainer *trainer = fit->trainer;
+  const lam_fit_options *options = fit->options;
+  const lam_training training = { trainer, fit->validation != NULL, options->resume };
+  if (options->callback_count && !options->callbacks)
+    return lam_fail(trainer->object.context, LAM_NO_HANDLE, "%zu callbacks are announced, but callbacks is NULL",
+                    options->callback_count);
+  for (size_t i = 0; i < options->callback_count; i++) {
+    lam_hook *hook = options->callbacks[i];
+    if (!hook) return lam_fail(trainer->object.context, LAM_NO_HANDLE, "callback %zu is NULL", i);
+    if (hook->running || hook->object.context != trainer->object.context)
+      return lam_fail(trainer->object.context, LAM_INVALID_ARGUMENT, "callback %zu (%s) is %s", i, hook->type->name,
+                      hook->running ? "in a fit already" : "of another context");
+    lam_status status = hook->type->begin ? hook->type->begin(hook, &training) : LAM_OK;
+    if (!status) status = lam_hook_begin(hook, &training);
+    if (status) return status;
+    hook->running = true;
+    fit->begun++;
+  }
+  return LAM_OK;
+}
+
+static lam_status check_fit_options(const lam_fit_state *fit) {
+  lam_context *context = fit->trainer->object.context;
+  const lam_fit_options *options = fit->options;
+  if (!lam_all_zero(options->reserved, sizeof options->reserved))
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "reserved fields of lam_fit_options must be zero");
+  if (options->resume && options->initial_epoch)
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "initial_epoch is %zu, but a fit that resumes knows its epoch",
+                    options->initial_epoch);
+  return LAM_OK;
+}
+
+static lam_status open_feeds(lam_fit_state *fit) {
+  lam_context *context = fit->trainer->object.context;
+  const lam_fit_options *options = fit->options;
+  fit->batch = options->batch_size ? options->batch_size : 32;
+  lam_status status = lam_feed_open(&fit->feed, context, fit->data, fit->batch, options->steps_per_epoch);
+  fit->batch = fit->feed.batch;
+  if (!status && fit->validation)
+    status = lam_feed_open(&fit->validation_feed, context, fit->validation, fit->batch, options->validation_steps);
+  return status;
+}
+
+static lam_status begin_history(lam_fit_state *fit) {
   lam_trainer *trainer = fit->trainer;
   lam_context *context = trainer->object.context;
   const lam_fit_options *options = fit->options;
-  if (options->class_weight_count == 0) return LAM_OK;
-  if (!options->class_weights)
-    return lam_fail(context, LAM_NO_HANDLE, "%zu class weights are announced, but class_weights is NULL",
-                    options->class_weight_count);
-  if (trainer->model->output_count != 1)
-    return lam_fail(context, LAM_INVALID_ARGUMENT, "class_weights go with one output, the model has %zu",
-                    trainer->model->output_count);
-  if (fit->data->weights) return lam_fail(context, LAM_INVALID_ARGUMENT, "class_weights and weights of rows exclude each other");
-  for (size_t i = 0; i < options->class_weight_count; i++) {
-    char text[32];
-    if (options->class_weights[i] >= 0.0f && options->class_weights[i] <= 3.402823466e38f) continue;
-    return lam_fail(context, LAM_INVALID_ARGUMENT, "the weight of class %zu is %s; it is at least 0 and finite", i,
-                    lam_format_float(text, options->class_weights[i]));
+  fit->epochs = options->epochs ? options->epochs : 1;
+  if (options->resume && trainer->position.step > fit->feed.steps)
+    return lam_fail(context, LAM_INVALID_ARGUMENT,
+                    "the fit to go on with was at step %llu of its epoch, these data have %zu steps",
+                    (unsigned long long)trainer->position.step, fit->feed.steps);
+  if (!options->resume) {
+    const lam_position *known = &trainer->position;
+    trainer->position = (lam_position){ .steps = known->steps, .shuffles = known->shuffles, .epoch = options->initial_epoch };
+    trainer->history_count = 0;
   }
-  trainer->class_weights = options->class_weights;
-  trainer->class_weight_count = options->class_weight_count;
-  trainer->weighted = true;
-  return LAM_OK;
+  return lam_grow(context, (void **)&trainer->history, &trainer->history_capacity, fit->epochs, sizeof *trainer->history);
 }
 
 static lam_status begin_fit(lam_fit_state *fit) {
   lam_trainer *trainer = fit->trainer;
-  lam_context *context = trainer->object.context;
   const lam_fit_options *options = fit->options;
-  if (!lam_all_zero(options->reserved, sizeof options->reserved))
-    return lam_fail(context, LAM_INVALID_ARGUMENT, "reserved fields of lam_fit_options must be zero");
-  lam_status status = lam_trainer_check_data(trainer, fit->data);
+  lam_status status = check_fit_options(fit);
+  if (!status) status = lam_trainer_check_data(trainer, fit->data);
   if (!status) status = split_validation(fit);
   if (!status && options->validation) status = lam_trainer_check_data(trainer, options->validation);
-  if (!status) status = check_class_weights(fit);
+  if (!status) status = lam_trainer_take_class_weights(trainer, fit->data, options->class_weights, options->class_weight_count);
+  if (!status) status = open_feeds(fit);
+  if (!status) status = lam_trainer_plan(trainer, fit->batch);
+  if (!status) status = begin_history(fit);
+  if (!status) status = lam_trainer_prepare_metrics(trainer, fit->epochs);
+  if (!status) status = begin_callbacks(fit);
+  if (!status) status = record_class_names(trainer->model, fit->data);
   if (status) return status;
-  fit->batch = options->batch_size ? options->batch_size : 32;
-  if (fit->batch > fit->data->rows) fit->batch = fit->data->rows;
-  fit->steps = (fit->data->rows + fit->batch - 1) / fit->batch;
-  fit->epochs = options->epochs ? options->epochs : 1;
-  if ((status = lam_trainer_plan(trainer, fit->batch))) return status;
-  fit->order = lam_allocate_array(context, fit->data->rows, sizeof *fit->order);
-  if (!fit->order) return LAM_OUT_OF_MEMORY;
-  if (options->resume && trainer->position.step > fit->steps)
-    return lam_fail(context, LAM_INVALID_ARGUMENT,
-                    "the fit to go on with was at step %llu of its epoch, these data have %zu steps",
-                    (unsigned long long)trainer->position.step, fit->steps);
-  if ((status = lam_trainer_prepare_metrics(trainer, fit->epochs))) return status;
-  if (!options->resume) {
-    trainer->position = (lam_position){ .steps = trainer->position.steps, .shuffles = trainer->position.shuffles };
-    trainer->history_count = 0;
-  }
-  if (lam_grow(context, (void **)&trainer->history, &trainer->history_capacity, fit->epochs, sizeof *trainer->history))
-    return LAM_OUT_OF_MEMORY;
-  if ((status = record_class_names(trainer->model, fit->data))) return status;
   lam_record_scaling(trainer->model, fit->data);
   trainer->stopped = false;
   return LAM_OK;
@@ -109,25 +133,35 @@ static lam_status begin_fit(lam_fit_state *fit) {
 
 /* ---- steps and epochs --------------------------------------------------------------------------------------------- */
 
-static bool tell(lam_fit_state *fit, lam_event event, double step_loss, const lam_epoch *mean) {
-  lam_trainer *trainer = fit->trainer;
-  if (!fit->options->callback) return false;
-  const lam_position *position = &trainer->position;
-  lam_progress progress = { .event = event,
-                            .trainer = trainer,
-                            .epoch = position->epoch,
-                            .epochs = fit->epochs,
-                            .step = position->step,
-                            .steps = fit->steps,
-                            .step_loss = step_loss,
-                            .mean = *mean };
-  if (event == LAM_EPOCH_END) { /* of the epoch that has just been counted */
-    progress.epoch--;
-    progress.step = fit->steps;
-  }
-  lam_trainer_tell_metrics(trainer, &progress);
-  trainer->stopped = fit->options->callback(fit->options->user, &progress) != 0;
-  return trainer->stopped;
+static bool is_watched(const lam_fit_state *fit) { return fit->options->callback || fit->options->callback_count; }
+
+/* Tells all callbacks, those that save behind those that change something. True: fit stops. */
+static bool tell(lam_fit_state *fit, lam_progress *progress) {
+  const lam_fit_options *options = fit->options;
+  bool stop = false;
+  if (is_watched(fit)) lam_trainer_tell_metrics(fit->trainer, progress);
+  for (int late = 0; late < 2; late++)
+    for (size_t i = 0; i < options->callback_count && !fit->status; i++) {
+      lam_hook *hook = options->callbacks[i];
+      bool wants = false;
+      if (hook->type->late != (late != 0) || !hook->type->tell) continue;
+      fit->status = hook->type->tell(hook, progress, &wants);
+      stop = stop || wants;
+    }
+  if (options->callback && !fit->status && options->callback(options->user, progress)) stop = true;
+  fit->trainer->stopped = stop;
+  return stop || fit->status;
+}
+
+static lam_progress progress_of(const lam_fit_state *fit, lam_event event, const lam_epoch *mean) {
+  const lam_position *position = &fit->trainer->position;
+  return (lam_progress){ .event = event,
+                         .trainer = fit->trainer,
+                         .epoch = position->epoch,
+                         .epochs = fit->epochs,
+                         .step = position->step,
+                         .steps = fit->feed.steps,
+                         .mean = *mean };
 }
 
 static lam_epoch mean_so_far(const lam_trainer *trainer, double started) {
@@ -138,23 +172,25 @@ static lam_epoch mean_so_far(const lam_trainer *trainer, double started) {
   return mean;
 }
 
-static lam_status run_step(lam_fit_state *fit, double *loss) {
+static lam_status not_finite(lam_fit_state *fit, double loss) {
+  lam_trainer *trainer = fit->trainer;
+  const lam_position *position = &trainer->position;
+  char text[32];
+  for (size_t i = 0; i < fit->options->callback_count; i++)
+    if (fit->options->callbacks[i]->type->takes_nan) return trainer->stopped = true, LAM_OK;
+  return lam_fail(trainer->object.context, LAM_NOT_FINITE,
+                  "the loss is %s at step %llu of epoch %llu: a smaller learning rate may help", lam_format_double(text, loss),
+                  (unsigned long long)position->step + 1, (unsigned long long)position->epoch + 1);
+}
+
+static lam_status run_step(lam_fit_state *fit, const lam_rows *rows, double *loss) {
   lam_trainer *trainer = fit->trainer;
   lam_position *position = &trainer->position;
-  size_t first = position->step * fit->batch;
-  lam_step step = { .rows = fit->data->rows - first < fit->batch ? fit->data->rows - first : fit->batch,
-                    .training = true,
-                    .seed = trainer->seed,
-                    .number = position->steps };
-  lam_status status = lam_trainer_run_rows(trainer, fit->data, fit->order + first, &step);
+  lam_step step = { .rows = rows->count, .training = true, .seed = trainer->seed, .number = position->steps };
+  lam_status status = lam_trainer_run_rows(trainer, rows->data, rows->rows, &step);
   if (status) return status;
   *loss = lam_plan_loss(trainer->plan, &step);
-  if (!isfinite(*loss)) {
-    char text[32];
-    return lam_fail(trainer->object.context, LAM_NOT_FINITE,
-                    "the loss is %s at step %llu of epoch %llu: a smaller learning rate may help", lam_format_double(text, *loss),
-                    (unsigned long long)position->step + 1, (unsigned long long)position->epoch + 1);
-  }
+  if (!isfinite(*loss)) return not_finite(fit, *loss);
   if ((status = lam_plan_tell(trainer->plan, lam_plan_finish(trainer->plan, &step)))) return status;
   lam_trainer_add_to_metrics(trainer, &step); /* of steps that came to their end */
   lam_trainer_count_losses(trainer, &step, false);
@@ -167,54 +203,81 @@ static lam_status run_step(lam_fit_state *fit, double *loss) {
   return LAM_OK;
 }
 
-static void order_rows(lam_fit_state *fit) {
-  lam_trainer *trainer = fit->trainer;
-  size_t count = fit->data->rows;
-  if (fit->options->no_shuffle)
-    for (size_t i = 0; i < count; i++) fit->order[i] = (uint32_t)i;
-  else
-    lam_shuffle(fit->order, count, trainer->seed, trainer->position.shuffles - 1);
+/* Keras counts from the epoch's number, whatever epoch a fit began with. */
+static bool validates(const lam_fit_state *fit) {
+  size_t every = fit->options->validation_freq ? fit->options->validation_freq : 1;
+  return fit->validation && (fit->trainer->position.epoch + 1) % every == 0;
 }
 
 static lam_status end_epoch(lam_fit_state *fit, double started) {
   lam_trainer *trainer = fit->trainer;
   lam_epoch record = mean_so_far(trainer, started);
+  lam_progress progress = progress_of(fit, LAM_EPOCH_END, &record);
   lam_trainer_note_metrics(trainer, trainer->history_count, false);
-  if (fit->validation) {
+  if (validates(fit)) {
     lam_result result;
-    lam_status status = lam_trainer_measure(trainer, fit->validation, fit->batch, &result);
+    lam_status status = lam_trainer_measure(trainer, &fit->validation_feed, &result);
     if (status) return status;
     lam_trainer_note_metrics(trainer, trainer->history_count, true);
     record.val_loss = result.loss;
     record.val_accuracy = result.accuracy;
     record.seconds = now() - started;
+    progress.validated = true;
+    progress.mean = record;
   }
   trainer->history[trainer->history_count++] = record;
   lam_position *position = &trainer->position;
   *position = (lam_position){ .steps = position->steps, .epoch = position->epoch + 1, .shuffles = position->shuffles };
-  (void)tell(fit, LAM_EPOCH_END, 0.0, &record);
-  return LAM_OK;
+  (void)tell(fit, &progress);
+  return fit->status;
+}
+
+/* The steps of the epoch that are left. Leaves trainer->stopped where one of them was the last. */
+static lam_status run_steps(lam_fit_state *fit, double started) {
+  lam_trainer *trainer = fit->trainer;
+  double loss = 0.0;
+  for (lam_rows rows;;) {
+    lam_status status = lam_feed_next(&fit->feed, trainer->position.step, &rows);
+    if (!status && rows.count == 0) return LAM_OK;
+    if (!status) status = run_step(fit, &rows, &loss);
+    if (status || trainer->stopped) return status;
+    if (!is_watched(fit)) continue;
+    lam_epoch mean = mean_so_far(trainer, started);
+    lam_progress progress = progress_of(fit, LAM_STEP_END, &mean);
+    progress.step_loss = loss;
+    if (tell(fit, &progress)) return fit->status;
+  }
 }
 
 static lam_status run_epoch(lam_fit_state *fit) {
   lam_trainer *trainer = fit->trainer;
-  double started = now(), loss = 0.0;
+  double started = now();
   if (trainer->position.step == 0) {
     trainer->position.shuffles++;
     lam_trainer_begin_metrics(trainer);
     lam_trainer_clear_losses(trainer, false);
     lam_epoch mean = mean_so_far(trainer, started);
-    if (tell(fit, LAM_EPOCH_BEGIN, 0.0, &mean)) return trainer->position.shuffles--, LAM_OK;
+    lam_progress progress = progress_of(fit, LAM_EPOCH_BEGIN, &mean);
+    if (tell(fit, &progress)) return trainer->position.shuffles--, fit->status;
   }
-  order_rows(fit);
-  while (trainer->position.step < fit->steps) {
-    lam_status status = run_step(fit, &loss);
-    if (status) return status;
-    if (!fit->options->callback) continue;
-    lam_epoch mean = mean_so_far(trainer, started);
-    if (tell(fit, LAM_STEP_END, loss, &mean)) return LAM_OK;
+  lam_status status = lam_feed_begin(&fit->feed, !fit->options->no_shuffle, trainer->seed, trainer->position.shuffles - 1);
+  if (!status) status = run_steps(fit, started);
+  return status || trainer->stopped ? status : end_epoch(fit, started);
+}
+
+static lam_status run_epochs(lam_fit_state *fit) {
+  lam_trainer *trainer = fit->trainer;
+  lam_status status = LAM_OK;
+  lam_fp_mode mode = lam_fp_enter();
+  lam_blas_enter(trainer->object.context);
+  while (!status && !trainer->stopped && trainer->position.epoch < fit->epochs) status = run_epoch(fit);
+  for (size_t i = 0; i < fit->begun && !status; i++) {
+    lam_hook *hook = fit->options->callbacks[i];
+    if (hook->type->end) status = hook->type->end(hook, trainer);
   }
-  return end_epoch(fit, started);
+  lam_blas_leave(trainer->object.context);
+  lam_fp_leave(mode);
+  return status;
 }
 
 lam_status lam_fit(lam_trainer *trainer, const lam_dataset *data, const lam_fit_options *options) {
@@ -223,15 +286,11 @@ lam_status lam_fit(lam_trainer *trainer, const lam_dataset *data, const lam_fit_
   lam_context *context = trainer->object.context;
   lam_fit_state fit = { .trainer = trainer, .options = options ? options : &defaults, .data = data };
   lam_status status = begin_fit(&fit);
-  if (!status) {
-    lam_fp_mode mode = lam_fp_enter();
-    lam_blas_enter(context);
-    while (!status && !trainer->stopped && trainer->position.epoch < fit.epochs) status = run_epoch(&fit);
-    lam_blas_leave(context);
-    lam_fp_leave(mode);
-  }
+  if (!status) status = run_epochs(&fit);
+  for (size_t i = 0; i < fit.begun; i++) fit.options->callbacks[i]->running = false;
   trainer->class_weights = NULL;
-  lam_release(context, fit.order, fit.order ? fit.data->rows * sizeof *fit.order : 0);
+  lam_feed_close(&fit.validation_feed, context);
+  lam_feed_close(&fit.feed, context);
   lam_dataset_destroy(fit.held_out);
   lam_dataset_destroy(fit.rest);
   return status;

@@ -78,6 +78,8 @@ struct lam_trainer {
   float *metric_scratch; /* outputs with the activation that the plan leaves to the loss */
   size_t metric_scratch_count;
   bool stopped;
+  double batch_loss, batch_right; /* sums of batches by hand since lam_reset_metrics, over so many rows */
+  uint64_t batch_rows;
   bool weighted;              /* data with weights were met: plans have room for them */
   const float *class_weights; /* while fit runs with them */
   size_t class_weight_count;
@@ -124,9 +126,9 @@ lam_status lam_adapt_whitening(lam_model *model, const lam_dataset *data, size_t
 /* Runs the forward operations and losses on rows of a dataset. Fails where a layer from outside or a loss function does. */
 lam_status lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, const uint32_t *rows, const lam_step *step);
 
-/* Metrics (trainer_metrics.c). Prepare makes room for batches of the plan and for `epochs` of history, and checks that the metrics
- * fit the outputs and targets; nothing is computed where there are none. Begin sets them to zero; add takes the rows whose forward
- * pass has just run; note writes their values into the history. */
+/* Metrics (trainer_metrics.c). Prepare makes room for batches of the plan and for `epochs` of history, and checks that the
+ * metrics fit the outputs and targets; nothing is computed where there are none. Begin sets them to zero; add takes the rows
+ * whose forward pass has just run; note writes their values into the history. */
 lam_status lam_trainer_prepare_metrics(lam_trainer *trainer, size_t epochs);
 void lam_trainer_begin_metrics(lam_trainer *trainer);
 void lam_trainer_add_to_metrics(lam_trainer *trainer, const lam_step *step);
@@ -135,7 +137,11 @@ void lam_trainer_release_metrics(lam_trainer *trainer);
 /* Fills what a callback is told: the values so far, or those of an epoch that has ended. */
 void lam_trainer_tell_metrics(lam_trainer *trainer, lam_progress *progress);
 
-/* Loss and accuracy over a checked dataset, in batches of up to `batch` rows. */
-lam_status lam_trainer_measure(lam_trainer *trainer, const lam_dataset *data, size_t batch, lam_result *result);
+/* Checks weights of classes against the data they are for; then they act in each step until trainer->class_weights is NULL. */
+lam_status lam_trainer_take_class_weights(lam_trainer *trainer, const lam_dataset *data, const float *weights, size_t count);
+
+/* Loss and accuracy over a source of checked data. */
+struct lam_feed;
+lam_status lam_trainer_measure(lam_trainer *trainer, struct lam_feed *feed, lam_result *result);
 
 #endif

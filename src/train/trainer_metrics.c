@@ -175,8 +175,8 @@ void lam_trainer_tell_metrics(lam_trainer *trainer, lam_progress *progress) {
   bool ended = progress->event == LAM_EPOCH_END;
   for (size_t i = 0; i < count; i++) {
     const lam_metric_entry *entry = &trainer->metrics[i];
-    trainer->metric_values[i] = ended ? entry->history[progress->epoch][0] : value_of(entry->metric);
-    trainer->metric_values[count + i] = ended ? entry->history[progress->epoch][1] : (double)NAN;
+    trainer->metric_values[i] = ended ? entry->history[trainer->history_count - 1][0] : value_of(entry->metric);
+    trainer->metric_values[count + i] = ended ? entry->history[trainer->history_count - 1][1] : (double)NAN;
   }
   progress->metric_count = count;
   progress->metrics = trainer->metric_values;
