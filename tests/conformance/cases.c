@@ -173,23 +173,57 @@ static outcome loss_of(run *r, const kase *k, const char *name, item truth, item
                                float_atol(fmax(largest(&x), largest(&t))));
 }
 
+/* Keras's loss object called on arrays. */
 static outcome loss_case(run *r, const kase *k) {
-  static const char *const known_params[] = { "from_logits", "axis", "reduction", NULL };
-  static const char *const known_inputs[] = { "y_true", "y_pred", NULL };
-  char what[96];
-  const char *name = snake_case(k->op);
-  snprintf(what, sizeof what, "loss %s", name);
-  item reduction = item_field(k->params, "reduction"), pred = item_field(k->inputs, "y_pred");
-  if (find_loss(name) < 0) return skip(r, "%s: not in the library", what);
-  outcome result = check_defaults(r, what, k->params, known_params);
-  if (!result) result = check_defaults(r, "a loss", k->inputs, known_inputs);
-  /* A weight that is the number 0 is a weight too. */
-  if (!result && item_present(item_field(k->inputs, "sample_weight")))
-    result = skip(r, "a loss with sample_weight: not in the library");
-  if (!result) result = check_axis(r, k, k->params, item_length(item_field(pred, "shape")));
+  static const char *const others[][2] = { { "KLDivergence", "kl_divergence" }, { "SquaredDifference", "mean_squared_error" } };
+  const char *name = snake_case(k->op), *reduction = item_text(item_field(k->params, "reduction"));
+  bool single = !strcmp(k->op, "SquaredDifference"); /* of each element */
+  for (size_t i = 0; i < 2; i++)
+    if (!strcmp(k->op, others[i][0])) name = others[i][1];
+  tensor x, t, w, m;
+  if (find_loss(name) < 0) return skip(r, "loss %s: not in the library", name);
+  if (!tensor_read(&x, item_field(k->inputs, "y_pred")) || !tensor_read(&t, item_field(k->inputs, "y_true")))
+    return skip(r, "loss %s of something else than numbers", name);
+  outcome result = check_axis(r, k, k->params, x.rank);
   if (result) return result;
-  return loss_of(r, k, name, item_field(k->inputs, "y_true"), pred, item_number(item_field(k->params, "from_logits")) != 0, false,
-                 reduction);
+  lam_loss_options o = { .loss = (lam_loss)find_loss(name) };
+  o.from_logits = item_number(item_field(k->params, "from_logits")) != 0;
+  o.label_smoothing = (float)item_number(item_field(k->params, "label_smoothing"));
+  o.ignore = item_present(item_field(k->params, "ignore_class"));
+  o.ignore_class = (int32_t)item_number(item_field(k->params, "ignore_class"));
+  o.delta = (float)item_number(item_field(k->params, "delta"));
+  o.gamma = (float)item_number(item_field(k->params, "gamma"));
+  o.alpha = (float)item_number(item_field(k->params, "alpha"));
+  o.apply_class_balancing = item_number(item_field(k->params, "apply_class_balancing")) != 0;
+  o.reduction = !strcmp(reduction, "sum")                       ? LAM_REDUCTION_SUM
+                : !strcmp(reduction, "mean_with_sample_weight") ? LAM_REDUCTION_MEAN_WITH_SAMPLE_WEIGHT
+                : *reduction                                    ? LAM_REDUCTION_SUM_OVER_BATCH_SIZE
+                                                                : LAM_REDUCTION_NONE;
+  lam_loss_data data = { .rows = single ? x.count : tensor_rows(&x), .columns = single ? 1 : tensor_columns(&x) };
+  data.outputs = take_floats(&x);
+  bool sparse = loss_is_sparse(name);
+  if (t.count != (sparse ? data.rows : x.count)) return skip(r, "loss %s with targets of another shape", name);
+  data.labels = sparse ? take_integers(&t) : NULL;
+  data.targets = sparse ? NULL : take_floats(&t);
+  double heaviest = 1;
+  if (item_present(item_field(k->inputs, "sample_weight")) && tensor_read(&w, item_field(k->inputs, "sample_weight"))) {
+    data.sample_weight = take_floats(&w);
+    data.sample_weight_count = w.count;
+    heaviest = fmax(1, largest(&w));
+  }
+  if (item_present(item_field(k->inputs, "mask")) && tensor_read(&m, item_field(k->inputs, "mask"))) {
+    bool *mask = take(m.count, sizeof *mask);
+    for (size_t i = 0; i < m.count; i++) mask[i] = m.data[i] != 0;
+    data.mask = mask;
+  }
+  float *losses = take(data.rows, sizeof *losses), one;
+  double value;
+  if (lam_loss_compute(run_context(r), &o, &data, losses, &value, NULL)) return refused(r, "lam_loss_compute");
+  one = (float)value;
+  bool each = o.reduction == LAM_REDUCTION_NONE;
+  /* Percentages are a hundred times as large; a weight multiplies the error too. */
+  double atol = float_atol(fmax(largest(&x), largest(&t))) * heaviest * (o.loss == LAM_MEAN_ABSOLUTE_PERCENTAGE_ERROR ? 100 : 1);
+  return compare_case(r, k, each ? losses : &one, each ? data.rows : 1, float_rtol, atol);
 }
 
 /* The plain functions: categorical ones give a value for each row, the binary one for each element. */

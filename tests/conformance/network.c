@@ -212,7 +212,7 @@ outcome network_build(run *r, item trace, network *n) {
   outcome result = read_loss(r, item_text(item_field(loss, "type")), loss, &options);
   if (!result) result = read_optimizer(r, item_text(item_field(optimizer, "type")), optimizer, &options.optimizer);
   if (!result) result = build_model(r, item_field(trace, "model"), n);
-  if (!result) result = build_data(r, trace, options.loss, n);
+  if (!result) result = build_data(r, trace, options.loss_count ? options.losses[0].loss : options.loss, n);
   if (!result) result = set_weights(r, trace, n);
   if (result) return result;
   n->trainer = lam_trainer_create(n->model, &options);

@@ -136,11 +136,29 @@ outcome check_defaults(run *r, const char *what, item settings, const char *cons
   return PASSED;
 }
 
+/* What the library says in a struct of its own goes there. */
+static bool read_loss_options(item settings, lam_loss_options *o) {
+  const char *reduction = item_text(item_field(settings, "reduction"));
+  o->label_smoothing = (float)item_number(item_field(settings, "label_smoothing"));
+  if (!strcmp(reduction, "sum")) o->reduction = LAM_REDUCTION_SUM;
+  return o->label_smoothing != 0 || o->reduction;
+}
+
 outcome read_loss(run *r, const char *name, item settings, lam_trainer_options *options) {
-  static const char *const known[] = { "type", "from_logits", NULL };
+  static const char *const known[] = { "type", "from_logits", "label_smoothing", NULL };
+  static const char *const sum[] = { "type", "from_logits", "label_smoothing", "reduction", NULL };
   int loss = find_loss(name);
   if (loss < 0) return skip(r, "loss %s: not in the library", name);
-  options->loss = (lam_loss)loss;
-  options->from_logits = item_number(item_field(settings, "from_logits")) != 0;
-  return check_defaults(r, name, settings, known);
+  lam_loss_options *own = take(1, sizeof *own);
+  bool from_logits = item_number(item_field(settings, "from_logits")) != 0;
+  if (read_loss_options(settings, own)) {
+    own->loss = (lam_loss)loss;
+    own->from_logits = from_logits;
+    options->losses = own;
+    options->loss_count = 1;
+  } else {
+    options->loss = (lam_loss)loss;
+    options->from_logits = from_logits;
+  }
+  return check_defaults(r, name, settings, own->reduction ? sum : known);
 }
