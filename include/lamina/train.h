@@ -112,6 +112,39 @@ typedef int (*lam_callback)(void *user, const lam_progress *progress);
 /* A ready-made callback, with options and memory of its own: early stopping and others (lamina/callback.h). */
 typedef struct lam_hook lam_hook;
 
+/* ---- generators --------------------------------------------------------------------------------------------------- */
+
+/* A batch to be filled. Rows lie next to each other, as wide as the input or output. */
+typedef struct lam_batch {
+  size_t epoch, step;     /* which is asked for, both from 0 */
+  size_t rows;            /* the room there is; to be set to the rows that are filled. 0: the epoch has ended before this step */
+  float *const *inputs;   /* of each input of the model */
+  float *const *targets;  /* of each output; NULL where the loss takes labels, */
+  int32_t *const *labels; /* which are here then, one a row, and NULL elsewhere */
+  float *weights;         /* with `weighted`: of each row one for each output, 1 unless changed; else NULL */
+} lam_batch;
+
+/* Fills a batch; anything but 0 ends what runs with LAM_INVALID_DATA, and the sentence has the number. */
+typedef int (*lam_generate)(void *user, lam_batch *batch);
+
+/* Where batches come from that are no dataset: a function, asked for one after the other, epoch by epoch.
+ *
+ * With `prefetch` 0 it is called in the thread of fit or evaluate, when its batch is needed. Otherwise in a thread of its own,
+ * one call at a time, which makes up to so many batches ahead, those of the next epoch too; it ends before fit or evaluate
+ * returns, and the batches that were not needed are dropped. Such a function must touch nothing that another thread changes, and
+ * neither the context nor what was made with it. The weights are the same to the bit whatever `prefetch` is, and those of a
+ * dataset with the same rows in the same batches. Floats are inputs as those of a LAM_FLOAT32 array are; each batch is checked as
+ * a dataset is. */
+typedef struct lam_generator {
+  lam_generate generate;
+  void *user;
+  size_t batch_size; /* the room in a batch; 0: 32 */
+  size_t steps;      /* of an epoch; 0: until a batch has no rows */
+  size_t prefetch;
+  bool weighted;
+  uint64_t reserved[4];
+} lam_generator;
+
 typedef struct lam_fit_options {
   size_t epochs;     /* 0: 1 */
   size_t batch_size; /* 0: 32 */
@@ -123,6 +156,8 @@ typedef struct lam_fit_options {
    * label, the argmax of several targets, or the only one rounded. */
   const float *class_weights;
   size_t class_weight_count;
+  /* Instead of data and of `validation`, for models that are built; a fit that resumes asks for the step it was at. */
+  const lam_generator *generator, *validation_generator;
   size_t validation_freq;  /* validation behind every so many epochs, by their numbers; 0: 1 */
   size_t steps_per_epoch;  /* an epoch is this many batches of its order, which is drawn anew; 0: all */
   size_t validation_steps; /* validation looks at its first so many batches; 0: all */
@@ -152,6 +187,9 @@ LAM_API double lam_trainer_output_loss(const lam_trainer *trainer, size_t output
 
 /* Loss and accuracy of the model on a dataset. Since 0.1. */
 LAM_API lam_status lam_evaluate(lam_trainer *trainer, const lam_dataset *data, lam_result *result);
+
+/* The same over one epoch of a generator, which is told epoch 0. Since 0.1. */
+LAM_API lam_status lam_evaluate_generator(lam_trainer *trainer, const lam_generator *generator, lam_result *result);
 
 /* One batch by hand: all rows of a dataset at once. */
 typedef struct lam_batch_options {

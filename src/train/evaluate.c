@@ -119,7 +119,7 @@ lam_status lam_trainer_run_rows(lam_trainer *trainer, const lam_dataset *data, c
   return lam_plan_tell(plan, lam_plan_forward(plan, step));
 }
 
-lam_status lam_trainer_measure(lam_trainer *trainer, lam_feed *feed, lam_result *result) {
+static lam_status measure(lam_trainer *trainer, lam_feed *feed, lam_result *result) {
   double loss = 0.0, right = 0.0;
   lam_rows rows;
   *result = (lam_result){ 0 };
@@ -141,23 +141,43 @@ lam_status lam_trainer_measure(lam_trainer *trainer, lam_feed *feed, lam_result 
   return status;
 }
 
-lam_status lam_evaluate(lam_trainer *trainer, const lam_dataset *data, lam_result *result) {
-  if (!trainer || !data || !result) return LAM_NO_HANDLE;
+lam_status lam_trainer_measure(lam_trainer *trainer, lam_feed *feed, size_t epoch, lam_result *result) {
+  lam_status status = lam_feed_start(feed, epoch, 0, epoch + 1);
+  if (!status) status = measure(trainer, feed, result);
+  lam_feed_stop(feed);
+  return status;
+}
+
+/* Of a feed that is open, which is then closed. */
+static lam_status evaluate(lam_trainer *trainer, lam_feed *feed, lam_status status, lam_result *result) {
   lam_context *context = trainer->object.context;
-  lam_feed feed = { 0 };
-  lam_status status = lam_trainer_check_data(trainer, data);
-  if (!status) status = lam_trainer_plan(trainer, LAM_STANDARD_BATCH);
   if (!status) status = lam_trainer_prepare_metrics(trainer, trainer->history_count);
-  if (!status) status = lam_feed_open(&feed, context, data, trainer->plan->options.max_rows, 0);
   if (!status) {
     lam_fp_mode mode = lam_fp_enter();
     lam_blas_enter(context);
-    status = lam_trainer_measure(trainer, &feed, result);
+    status = lam_trainer_measure(trainer, feed, 0, result);
     lam_blas_leave(context);
     lam_fp_leave(mode);
   }
-  lam_feed_close(&feed, context);
+  lam_feed_close(feed, context);
   return status;
+}
+
+lam_status lam_evaluate(lam_trainer *trainer, const lam_dataset *data, lam_result *result) {
+  if (!trainer || !data || !result) return LAM_NO_HANDLE;
+  lam_feed feed = { 0 };
+  lam_status status = lam_trainer_check_data(trainer, data);
+  if (!status) status = lam_trainer_plan(trainer, LAM_STANDARD_BATCH);
+  if (!status) status = lam_feed_open(&feed, trainer->object.context, data, trainer->plan->options.max_rows, 0);
+  return evaluate(trainer, &feed, status, result);
+}
+
+lam_status lam_evaluate_generator(lam_trainer *trainer, const lam_generator *generator, lam_result *result) {
+  if (!trainer || !generator || !result) return LAM_NO_HANDLE;
+  lam_feed feed = { 0 };
+  lam_status status = lam_feed_open_generator(&feed, trainer, generator);
+  if (!status) status = lam_trainer_plan(trainer, feed.batch);
+  return evaluate(trainer, &feed, status, result);
 }
 
 /* ---- predict ------------------------------------------------------------------------------------------------------ */

@@ -31,8 +31,11 @@ static lam_status split_validation(lam_fit_state *fit) {
   const lam_fit_options *options = fit->options;
   char text[32];
   fit->validation = options->validation;
+  if (options->validation && options->validation_generator)
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "validation and validation_generator exclude each other");
   if (options->validation_split == 0.0) return LAM_OK;
-  if (options->validation) return lam_fail(context, LAM_INVALID_ARGUMENT, "validation and validation_split exclude each other");
+  if (options->validation || options->validation_generator)
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "validation and validation_split exclude each other");
   if (!(options->validation_split > 0.0 && options->validation_split < 1.0))
     return lam_fail(context, LAM_INVALID_ARGUMENT, "validation_split is %s; it lies between 0 and 1",
                     lam_format_double(text, options->validation_split));
@@ -77,6 +80,9 @@ static lam_status check_fit_options(const lam_fit_state *fit) {
   const lam_fit_options *options = fit->options;
   if (!lam_all_zero(options->reserved, sizeof options->reserved))
     return lam_fail(context, LAM_INVALID_ARGUMENT, "reserved fields of lam_fit_options must be zero");
+  if (options->generator && (fit->data || options->batch_size || options->steps_per_epoch || options->validation_split != 0.0))
+    return lam_fail(context, LAM_INVALID_ARGUMENT,
+                    "a generator takes the place of the data, and says batch_size and steps itself; nothing can be split off");
   if (options->resume && options->initial_epoch)
     return lam_fail(context, LAM_INVALID_ARGUMENT, "initial_epoch is %zu, but a fit that resumes knows its epoch",
                     options->initial_epoch);
@@ -87,10 +93,16 @@ static lam_status open_feeds(lam_fit_state *fit) {
   lam_context *context = fit->trainer->object.context;
   const lam_fit_options *options = fit->options;
   fit->batch = options->batch_size ? options->batch_size : 32;
-  lam_status status = lam_feed_open(&fit->feed, context, fit->data, fit->batch, options->steps_per_epoch);
+  lam_status status = options->generator ? lam_feed_open_generator(&fit->feed, fit->trainer, options->generator)
+                                         : lam_feed_open(&fit->feed, context, fit->data, fit->batch, options->steps_per_epoch);
   fit->batch = fit->feed.batch;
-  if (!status && fit->validation)
+  fit->data = fit->feed.data;
+  if (!status && options->validation_generator)
+    status = lam_feed_open_generator(&fit->validation_feed, fit->trainer, options->validation_generator);
+  else if (!status && fit->validation)
     status = lam_feed_open(&fit->validation_feed, context, fit->validation, fit->batch, options->validation_steps);
+  if (fit->validation_feed.batch > fit->batch) fit->batch = fit->validation_feed.batch;
+  fit->validation = fit->validation_feed.data;
   return status;
 }
 
@@ -99,7 +111,7 @@ static lam_status begin_history(lam_fit_state *fit) {
   lam_context *context = trainer->object.context;
   const lam_fit_options *options = fit->options;
   fit->epochs = options->epochs ? options->epochs : 1;
-  if (options->resume && trainer->position.step > fit->feed.steps)
+  if (options->resume && fit->feed.steps && trainer->position.step > fit->feed.steps)
     return lam_fail(context, LAM_INVALID_ARGUMENT,
                     "the fit to go on with was at step %llu of its epoch, these data have %zu steps",
                     (unsigned long long)trainer->position.step, fit->feed.steps);
@@ -115,11 +127,11 @@ static lam_status begin_fit(lam_fit_state *fit) {
   lam_trainer *trainer = fit->trainer;
   const lam_fit_options *options = fit->options;
   lam_status status = check_fit_options(fit);
-  if (!status) status = lam_trainer_check_data(trainer, fit->data);
+  if (!status && fit->data) status = lam_trainer_check_data(trainer, fit->data);
   if (!status) status = split_validation(fit);
   if (!status && options->validation) status = lam_trainer_check_data(trainer, options->validation);
-  if (!status) status = lam_trainer_take_class_weights(trainer, fit->data, options->class_weights, options->class_weight_count);
   if (!status) status = open_feeds(fit);
+  if (!status) status = lam_trainer_take_class_weights(trainer, fit->data, options->class_weights, options->class_weight_count);
   if (!status) status = lam_trainer_plan(trainer, fit->batch);
   if (!status) status = begin_history(fit);
   if (!status) status = lam_trainer_prepare_metrics(trainer, fit->epochs);
@@ -216,7 +228,7 @@ static lam_status end_epoch(lam_fit_state *fit, double started) {
   lam_trainer_note_metrics(trainer, trainer->history_count, false);
   if (validates(fit)) {
     lam_result result;
-    lam_status status = lam_trainer_measure(trainer, &fit->validation_feed, &result);
+    lam_status status = lam_trainer_measure(trainer, &fit->validation_feed, trainer->position.epoch, &result);
     if (status) return status;
     lam_trainer_note_metrics(trainer, trainer->history_count, true);
     record.val_loss = result.loss;
@@ -267,10 +279,11 @@ static lam_status run_epoch(lam_fit_state *fit) {
 
 static lam_status run_epochs(lam_fit_state *fit) {
   lam_trainer *trainer = fit->trainer;
-  lam_status status = LAM_OK;
   lam_fp_mode mode = lam_fp_enter();
   lam_blas_enter(trainer->object.context);
+  lam_status status = lam_feed_start(&fit->feed, trainer->position.epoch, trainer->position.step, fit->epochs);
   while (!status && !trainer->stopped && trainer->position.epoch < fit->epochs) status = run_epoch(fit);
+  lam_feed_stop(&fit->feed);
   for (size_t i = 0; i < fit->begun && !status; i++) {
     lam_hook *hook = fit->options->callbacks[i];
     if (hook->type->end) status = hook->type->end(hook, trainer);
@@ -282,7 +295,7 @@ static lam_status run_epochs(lam_fit_state *fit) {
 
 lam_status lam_fit(lam_trainer *trainer, const lam_dataset *data, const lam_fit_options *options) {
   static const lam_fit_options defaults = { 0 };
-  if (!trainer || !data) return LAM_NO_HANDLE;
+  if (!trainer || (!data && !(options && options->generator))) return LAM_NO_HANDLE;
   lam_context *context = trainer->object.context;
   lam_fit_state fit = { .trainer = trainer, .options = options ? options : &defaults, .data = data };
   lam_status status = begin_fit(&fit);

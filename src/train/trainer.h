@@ -140,8 +140,8 @@ void lam_trainer_tell_metrics(lam_trainer *trainer, lam_progress *progress);
 /* Checks weights of classes against the data they are for; then they act in each step until trainer->class_weights is NULL. */
 lam_status lam_trainer_take_class_weights(lam_trainer *trainer, const lam_dataset *data, const float *weights, size_t count);
 
-/* Loss and accuracy over a source of checked data. */
+/* Loss and accuracy over a feed; `epoch` is told a generator. */
 struct lam_feed;
-lam_status lam_trainer_measure(lam_trainer *trainer, struct lam_feed *feed, lam_result *result);
+lam_status lam_trainer_measure(lam_trainer *trainer, struct lam_feed *feed, size_t epoch, lam_result *result);
 
 #endif
