@@ -145,7 +145,7 @@ void machine_start(machine *card) {
 static const double busy_others = 0.05, busy_stolen = 0.01;
 
 void machine_stop(machine *card) {
-  if (!card->started) return;
+  if (card->started == 0) return;
   double busy, stolen, wall = wall_seconds() - card->started;
   read_ticks(&busy, &stolen);
   card->load_after = load_now();

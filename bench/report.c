@@ -129,7 +129,7 @@ static void add_fact(fact *facts, size_t *count, const char *name, const char *f
 size_t report_facts(const report *r, fact facts[MOST_FACTS]) {
   const machine *card = &r->card;
   size_t count = 0, at = 0;
-  if (!card->started) return 0;
+  if (card->started == 0) return 0;
   if (card->busy) add_fact(facts, &count, "BUSY MACHINE", "these numbers are not to be compared with others");
   add_fact(facts, &count, "CPU", "%s, %zu of %zu CPUs", card->cpu, card->allowed, card->cpus);
   add_fact(facts, &count, "caches", "L1 %zu KiB, L2 %zu KiB, L3 %zu KiB", card->cache[1] >> 10, card->cache[2] >> 10,
