@@ -304,6 +304,50 @@ LAM_API lam_status lam_rmsprop_epsilon_outside(float *w, float *v, const float *
  * 2015, section 2, with epsilon as in Keras. */
 LAM_API lam_status lam_adam(float *w, float *m, float *v, const float *g, float rate, float beta_1, float beta_2, float epsilon,
                             uint64_t step, size_t count);
+/* rmsprop with a momentum, m = momentum m + rate * g / root, w -= m; and centered, the root being that of v - average^2 (not
+ * below 0), average = rho average + (1 - rho) g. `m` is NULL where momentum is 0, `average` where it is not centered; `outside`:
+ * epsilon is added to the root. Source: Graves, "Generating sequences with recurrent neural networks", 2013, section 4.2. */
+LAM_API lam_status lam_rmsprop_general(float *w, float *v, float *m, float *average, const float *g, float rate, float rho,
+                                       float epsilon, bool outside, float momentum, size_t count);
+/* adam with the largest v so far, most = max(most, v), in place of v. Source: Reddi, Kale, Kumar, "On the convergence of Adam and
+ * beyond", ICLR 2018. */
+LAM_API lam_status lam_amsgrad(float *w, float *m, float *v, float *most, const float *g, float rate, float beta_1, float beta_2,
+                               float epsilon, uint64_t step, size_t count);
+/* m as in adam; norm = max(beta_2 norm, |g|); w -= rate / (1 - beta_1^step) * m / (norm + epsilon). Source: Kingma, Ba,
+ * section 7.
+ */
+LAM_API lam_status lam_adamax(float *w, float *m, float *norm, const float *g, float rate, float beta_1, float beta_2,
+                              float epsilon, uint64_t step, size_t count);
+/* m and v as in adam; with u_t = beta_1 (1 - 0.96^t / 2) and `product` that of u_1 to u_step: w -= rate (u_(step+1) m / (1 -
+ * product u_(step+1)) + (1 - u_step) g / (1 - product)) / (sqrt(v / (1 - beta_2^step)) + epsilon). Source: Dozat, "Incorporating
+ * Nesterov momentum into Adam", 2016. */
+LAM_API lam_status lam_nadam(float *w, float *m, float *v, const float *g, float rate, float beta_1, float beta_2, float epsilon,
+                             double product, uint64_t step, size_t count);
+/* sum += g^2; w -= rate * g / sqrt(sum + epsilon). Source: Duchi, Hazan, Singer, "Adaptive subgradient methods", JMLR 12, 2011.
+ */
+LAM_API lam_status lam_adagrad(float *w, float *sum, const float *g, float rate, float epsilon, size_t count);
+/* gradients = rho gradients + (1 - rho) g^2; d = sqrt((deltas + epsilon) / (gradients + epsilon)) g; deltas = rho deltas + (1 -
+ * rho) d^2; w -= rate d. Source: Zeiler, "ADADELTA: an adaptive learning rate method", 2012. */
+LAM_API lam_status lam_adadelta(float *w, float *gradients, float *deltas, const float *g, float rate, float rho, float epsilon,
+                                size_t count);
+/* w -= rate * sign(beta_1 m + (1 - beta_1) g), the sign of 0 being 0; m = beta_2 m + (1 - beta_2) g. Source: Chen et al.,
+ * "Symbolic discovery of optimization algorithms", 2023. */
+LAM_API lam_status lam_lion(float *w, float *m, const float *g, float rate, float beta_1, float beta_2, size_t count);
+/* linear += g + 2 l2_shrinkage w - (sqrt(sum + g^2) - sqrt(sum)) / rate * w; sum += g^2; w = (clip(linear, -l1, l1) - linear) /
+ * (sqrt(sum) / rate + 2 l2 + beta / rate). `rate` is above 0. Keras's learning_rate_power is -1/2. Source: McMahan et al., "Ad
+ * click prediction: a view from the trenches", KDD 2013. */
+LAM_API lam_status lam_ftrl(float *w, float *sum, float *linear, const float *g, float rate, float l1, float l2,
+                            float l2_shrinkage, float beta, size_t count);
+/* average += (1 - momentum)(w - average). */
+LAM_API lam_status lam_moving_average(float *average, const float *w, float momentum, size_t count);
+/* w += change - decay w, the sum rounded once more than its second part. */
+LAM_API lam_status lam_decay_and_add(float *w, const float *change, float decay, size_t count);
+/* y = scale x, no larger than `limit` in size; INFINITY: no limit. Two roundings at most, also where the scale is denormal as a
+ * float. `y` may be `x`. */
+LAM_API lam_status lam_scale_and_clip(float *y, const float *x, double scale, float limit, size_t count);
+/* The sum of x_i^2, in double: no square overflows or is rounded. Chain l of 16 adds x_l^2, x_(l+16)^2, ...; then l and l + 8, l
+ * + 4, l + 2, l + 1. Relative error at most (count / 16 + 5) 2^-53. */
+LAM_API lam_status lam_sum_of_squares(double *sum, const float *x, size_t count);
 
 #ifdef __cplusplus
 }

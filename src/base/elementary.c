@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The logarithm and the exponential in double without the C library's: of the operations used, all are exactly rounded or exact,
+ * The logarithm, the exponential, powers and a cosine in double without the C library's: of the operations used, all are exactly rounded or exact,
  * so that the bits are the same everywhere.
  */
+#include "base/elementary.h"
 #include "base/context.h"
 #include <math.h>
 
@@ -33,4 +34,28 @@ double lam_natural_exp(double x) {
   double n = floor(x * 1.44269504088896340736 + 0.5), r = (x - n * ln_2_high) - n * ln_2_low, sum = 1;
   for (int k = 14; k >= 1; k--) sum = 1 + sum * r / k;
   return ldexp(sum, (int)n);
+}
+
+double lam_power(double base, double exponent) {
+  if (fabs(exponent) < 9e15 && exponent == (double)(int64_t)exponent) {
+    double result = 1.0;
+    for (uint64_t n = (uint64_t)fabs(exponent); n; n >>= 1, base *= base)
+      if (n & 1) result *= base;
+    return exponent < 0.0 ? 1.0 / result : result;
+  }
+  if (base < 0x1p-1022) return exponent > 0.0 ? 0.0 : (double)INFINITY;
+  return lam_natural_exp(exponent * lam_natural_log(base));
+}
+
+/* sin(pi (1/2 - x)); |t| < 1.571, and the term left out, t^27/27!, is below 1e-22. */
+double lam_cosine_of_pi(double x) {
+  double t = 3.14159265358979323846 * (0.5 - x), square = t * t, sum = 1.0;
+  for (int k = 24; k >= 2; k -= 2) sum = 1.0 - sum * square / (k * (k + 1));
+  return t * sum;
+}
+
+double lam_as_written(float decay) {
+  if (!(decay >= 0.0f && decay <= 1.0f)) return (double)decay;
+  double decimal = (double)(int64_t)((double)decay * 1e7 + 0.5) / 1e7;
+  return (float)decimal == decay ? decimal : (double)decay;
 }

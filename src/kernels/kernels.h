@@ -8,6 +8,7 @@
 #define LAM_KERNELS_KERNELS_H
 
 #include <lamina/kernels.h>
+#include <stdbool.h>
 
 #define LAM_UNARY_ARGUMENTS (float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns)
 #define LAM_BACKWARD_ARGUMENTS                                                                                                   \
@@ -148,6 +149,23 @@
   X(rmsprop_epsilon_outside, (float *w, float *v, const float *g, float rate, float rho, float epsilon, size_t count))           \
   X(adam, (float *w, float *m, float *v, const float *g, float rate, float beta_1, float beta_2, float epsilon, uint64_t step,   \
            size_t count))                                                                                                        \
+  X(rmsprop_general, (float *w, float *v, float *m, float *average, const float *g, float rate, float rho, float epsilon,        \
+                      bool outside, float momentum, size_t count))                                                               \
+  X(amsgrad, (float *w, float *m, float *v, float *most, const float *g, float rate, float beta_1, float beta_2, float epsilon,  \
+              uint64_t step, size_t count))                                                                                      \
+  X(adamax, (float *w, float *m, float *norm, const float *g, float rate, float beta_1, float beta_2, float epsilon,             \
+             uint64_t step, size_t count))                                                                                       \
+  X(nadam, (float *w, float *m, float *v, const float *g, float rate, float beta_1, float beta_2, float epsilon, double product, \
+            uint64_t step, size_t count))                                                                                        \
+  X(adagrad, (float *w, float *sum, const float *g, float rate, float epsilon, size_t count))                                    \
+  X(adadelta, (float *w, float *gradients, float *deltas, const float *g, float rate, float rho, float epsilon, size_t count))   \
+  X(lion, (float *w, float *m, const float *g, float rate, float beta_1, float beta_2, size_t count))                            \
+  X(ftrl, (float *w, float *sum, float *linear, const float *g, float rate, float l1, float l2, float l2_shrinkage, float beta,  \
+           size_t count))                                                                                                        \
+  X(moving_average, (float *average, const float *w, float momentum, size_t count))                                              \
+  X(decay_and_add, (float *w, const float *change, float decay, size_t count))                                                   \
+  X(scale_and_clip, (float *y, const float *x, double scale, float limit, size_t count))                                         \
+  X(sum_of_squares, (double *sum, const float *x, size_t count))                                                                 \
   X(gemm, (int transa, int transb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b,        \
            size_t ldb, float beta, float *c, size_t ldc, const lam_epilogue *epilogue, float *scratch))
 

@@ -297,3 +297,83 @@ lam_status lam_adam(float *w, float *m, float *v, const float *g, float rate, fl
   const size_t rows = 1, columns = count;
   LAM_RUN(adam(w, m, v, g, rate, beta_1, beta_2, epsilon, step, count), { w, count }, { m, count }, { v, count }, { g, count });
 }
+
+lam_status lam_rmsprop_general(float *w, float *v, float *m, float *average, const float *g, float rate, float rho, float epsilon,
+                               bool outside, float momentum, size_t count) {
+  const size_t rows = 1, columns = count;
+  const float *here = w; /* stands for the states that may be left out */
+  LAM_RUN(rmsprop_general(w, v, m, average, g, rate, rho, epsilon, outside, momentum, count), { w, count }, { v, count },
+          { m ? m : here, count }, { average ? average : here, count }, { g, count });
+}
+
+lam_status lam_amsgrad(float *w, float *m, float *v, float *most, const float *g, float rate, float beta_1, float beta_2,
+                       float epsilon, uint64_t step, size_t count) {
+  if (!step) return LAM_INVALID_ARGUMENT;
+  const size_t rows = 1, columns = count;
+  LAM_RUN(amsgrad(w, m, v, most, g, rate, beta_1, beta_2, epsilon, step, count), { w, count }, { m, count }, { v, count },
+          { most, count }, { g, count });
+}
+
+lam_status lam_adamax(float *w, float *m, float *norm, const float *g, float rate, float beta_1, float beta_2, float epsilon,
+                      uint64_t step, size_t count) {
+  if (!step) return LAM_INVALID_ARGUMENT;
+  const size_t rows = 1, columns = count;
+  LAM_RUN(adamax(w, m, norm, g, rate, beta_1, beta_2, epsilon, step, count), { w, count }, { m, count }, { norm, count },
+          { g, count });
+}
+
+lam_status lam_nadam(float *w, float *m, float *v, const float *g, float rate, float beta_1, float beta_2, float epsilon,
+                     double product, uint64_t step, size_t count) {
+  if (!step) return LAM_INVALID_ARGUMENT;
+  const size_t rows = 1, columns = count;
+  LAM_RUN(nadam(w, m, v, g, rate, beta_1, beta_2, epsilon, product, step, count), { w, count }, { m, count }, { v, count },
+          { g, count });
+}
+
+lam_status lam_adagrad(float *w, float *sum, const float *g, float rate, float epsilon, size_t count) {
+  const size_t rows = 1, columns = count;
+  LAM_RUN(adagrad(w, sum, g, rate, epsilon, count), { w, count }, { sum, count }, { g, count });
+}
+
+lam_status lam_adadelta(float *w, float *gradients, float *deltas, const float *g, float rate, float rho, float epsilon,
+                        size_t count) {
+  const size_t rows = 1, columns = count;
+  LAM_RUN(adadelta(w, gradients, deltas, g, rate, rho, epsilon, count), { w, count }, { gradients, count }, { deltas, count },
+          { g, count });
+}
+
+lam_status lam_lion(float *w, float *m, const float *g, float rate, float beta_1, float beta_2, size_t count) {
+  const size_t rows = 1, columns = count;
+  LAM_RUN(lion(w, m, g, rate, beta_1, beta_2, count), { w, count }, { m, count }, { g, count });
+}
+
+lam_status lam_ftrl(float *w, float *sum, float *linear, const float *g, float rate, float l1, float l2, float l2_shrinkage,
+                    float beta, size_t count) {
+  if (!(rate > 0.0f)) return LAM_INVALID_ARGUMENT;
+  const size_t rows = 1, columns = count;
+  LAM_RUN(ftrl(w, sum, linear, g, rate, l1, l2, l2_shrinkage, beta, count), { w, count }, { sum, count }, { linear, count },
+          { g, count });
+}
+
+lam_status lam_moving_average(float *average, const float *w, float momentum, size_t count) {
+  const size_t rows = 1, columns = count;
+  LAM_RUN(moving_average(average, w, momentum, count), { average, count }, { w, count });
+}
+
+lam_status lam_decay_and_add(float *w, const float *change, float decay, size_t count) {
+  const size_t rows = 1, columns = count;
+  LAM_RUN(decay_and_add(w, change, decay, count), { w, count }, { change, count });
+}
+
+lam_status lam_scale_and_clip(float *y, const float *x, double scale, float limit, size_t count) {
+  if (!(limit >= 0.0f)) return LAM_INVALID_ARGUMENT;
+  const size_t rows = 1, columns = count;
+  LAM_RUN(scale_and_clip(y, x, scale, limit, count), { y, count }, { x, count });
+}
+
+lam_status lam_sum_of_squares(double *sum, const float *x, size_t count) {
+  if (!sum) return LAM_NO_HANDLE;
+  *sum = 0.0;
+  const size_t rows = 1, columns = count;
+  LAM_RUN(sum_of_squares(sum, x, count), { x, count });
+}

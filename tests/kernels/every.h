@@ -232,6 +232,52 @@ static inline void job_rmsprop_epsilon_outside(const lam_kernel_table *t, const 
 static inline void job_adam(const lam_kernel_table *t, const job *j) {
   t->adam(j->y, j->b, j->c, j->a, 0.001f, 0.9f, 0.999f, 1e-7f, j->step, job_count(j));
 }
+/* Where there are three states, the third is the other half of the second's array. */
+static inline void job_rmsprop_general(const lam_kernel_table *t, const job *j) {
+  size_t half = job_count(j) / 2;
+  bool whole = j->step % 2 == 0;
+  t->rmsprop_general(j->y, j->c, j->b, whole ? j->c + half : NULL, j->a, 0.001f, 0.9f, 1e-7f, whole, 0.5f, half);
+  t->rmsprop_general(j->y, j->c, NULL, j->c + half, j->a, 0.001f, 0.9f, 1e-7f, !whole, 0.0f, half);
+}
+static inline void job_amsgrad(const lam_kernel_table *t, const job *j) {
+  size_t half = job_count(j) / 2;
+  t->amsgrad(j->y, j->b, j->c, j->c + half, j->a, 0.001f, 0.9f, 0.999f, 1e-7f, j->step, half);
+}
+static inline void job_adamax(const lam_kernel_table *t, const job *j) {
+  t->adamax(j->y, j->b, j->c, j->a, 0.001f, 0.9f, 0.999f, 1e-7f, j->step, job_count(j));
+}
+static inline void job_nadam(const lam_kernel_table *t, const job *j) {
+  t->nadam(j->y, j->b, j->c, j->a, 0.001f, 0.9f, 0.999f, 1e-7f, 0.1, j->step, job_count(j));
+}
+static inline void job_adagrad(const lam_kernel_table *t, const job *j) {
+  t->adagrad(j->y, j->c, j->a, 0.01f, 1e-7f, job_count(j));
+}
+static inline void job_adadelta(const lam_kernel_table *t, const job *j) {
+  for (size_t i = 0; i < job_count(j); ++i) j->b[i] = __builtin_fabsf(j->b[i]); /* a mean of squares */
+  t->adadelta(j->y, j->c, j->b, j->a, 0.001f, 0.95f, 1e-7f, job_count(j));
+}
+static inline void job_lion(const lam_kernel_table *t, const job *j) {
+  t->lion(j->y, j->b, j->a, 0.001f, 0.9f, 0.99f, job_count(j));
+}
+static inline void job_ftrl(const lam_kernel_table *t, const job *j) {
+  t->ftrl(j->y, j->c, j->b, j->a, 0.01f, 0.1f, 0.2f, 0.3f, 0.4f, job_count(j));
+}
+static inline void job_moving_average(const lam_kernel_table *t, const job *j) {
+  t->moving_average(j->y, j->a, 0.99f, job_count(j));
+}
+static inline void job_decay_and_add(const lam_kernel_table *t, const job *j) {
+  t->decay_and_add(j->y, j->a, 0.004f, job_count(j));
+}
+static inline void job_scale_and_clip(const lam_kernel_table *t, const job *j) {
+  t->scale_and_clip(j->y, j->a, 0.3, 2.0f, job_count(j));
+}
+static inline void job_sum_of_squares(const lam_kernel_table *t, const job *j) {
+  double sum = 0;
+  if (j->rows && j->columns) t->sum_of_squares(&sum, j->a, job_count(j));
+  uint64_t bits;
+  memcpy(&bits, &sum, sizeof bits);
+  if (j->rows) j->index[0] = sum == sum ? (int32_t)(bits % 0x7fffffff) : -1;
+}
 static inline void job_gemm(const lam_kernel_table *t, const job *j) { (void)t, (void)j; }
 
 typedef struct {
@@ -244,6 +290,16 @@ static const every_entry every_kernel[] = {
 #undef LAM_X
 };
 enum { EVERY_COUNT = sizeof every_kernel / sizeof *every_kernel };
+
+/* Kernels over arrays of `count` floats, not matrices. */
+static inline bool takes_arrays(const char *name) {
+  static const char *const names[] = { "sgd",           "rmsprop",        "adam",           "amsgrad", "nadam",
+                                       "adagrad",       "adadelta",       "lion",           "ftrl",    "moving_average",
+                                       "decay_and_add", "scale_and_clip", "sum_of_squares", "dropout" };
+  for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
+    if (strncmp(name, names[i], strlen(names[i])) == 0) return true;
+  return false;
+}
 
 static const char *const every_level[] = {
 #define LAM_X(name) #name,
