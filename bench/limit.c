@@ -227,7 +227,8 @@ static void report_step_limit(const settings *options, report *to, const bandwid
   double parameters = 0;
   for (size_t i = 1; i < net->count; i++) parameters += (double)(net->item[i - 1] + 1) * (double)net->item[i];
   lam_optimizer_options optimizer = { .type = options->optimizer };
-  double states = (double)lam_optimizer_states(&optimizer);
+  const char *names[LAM_MOST_STATES];
+  double states = (double)lam_optimizer_states(&optimizer, names);
   /* Read: weights, gradients, states; written: weights, states. */
   double update = parameters * sizeof(float) * (3 + 2 * states), kept = parameters * sizeof(float) * (2 + states);
   double rows = (double)batch * (double)net->item[0] * (1 + sizeof(float));

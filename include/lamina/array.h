@@ -27,6 +27,13 @@ typedef struct lam_axes {
   size_t count;
 } lam_axes;
 
+/* A short list of numbers: { { 0.1f, 0.01f }, 2 }. Since 0.1. */
+enum { LAM_MOST_NUMBERS = 16 };
+typedef struct lam_numbers {
+  float value[LAM_MOST_NUMBERS];
+  size_t count;
+} lam_numbers;
+
 typedef enum lam_type { LAM_FLOAT32, LAM_UINT8, LAM_INT32 } lam_type;
 
 /* A view on `rows` rows of the caller's memory, which is never copied or changed, and must stay while the view is in use. */

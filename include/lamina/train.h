@@ -61,8 +61,20 @@ LAM_API lam_metric *lam_trainer_metric(const lam_trainer *trainer, size_t index)
 /* A metric's value in an epoch of the last fit, or in its validation; NaN where there is none. Since 0.1. */
 LAM_API double lam_trainer_metric_history(const lam_trainer *trainer, size_t metric, size_t epoch, bool validation);
 
-/* Changes the learning rate from the next step on. Since 0.1. */
+/* Changes the learning rate from the next step on; it stays so, whatever schedule there was. Since 0.1. */
 LAM_API lam_status lam_trainer_set_learning_rate(lam_trainer *trainer, float learning_rate);
+/* The learning rate of the next step: the schedule's value there, or the number that was set. NaN without a trainer. A schedule
+ * counts steps, also those that only accumulate gradients. Since 0.1. */
+LAM_API float lam_trainer_learning_rate(const lam_trainer *trainer);
+
+/* Keeps weights whose name ("dense/bias") contains `name` from decaying: "bias" is all biases. Adds to those excluded before;
+ * checkpoints keep the list. LAM_UNKNOWN_NAME where the model is built and has no such weight. Since 0.1. */
+LAM_API lam_status lam_exclude_from_weight_decay(lam_trainer *trainer, const char *name);
+
+/* The optimizer's state of weight `index` (as lam_model_parameter counts), by Keras's name: "momentum", "velocity", "norm",
+ * "average" (of the weights), "gradient_accumulator", ...; docs/file-format.md lists them. NULL where the optimizer has no such
+ * state, the model is not built or the weight is fixed. It lives as long as the trainer and changes with each step. Since 0.1. */
+LAM_API const float *lam_optimizer_state(const lam_trainer *trainer, const char *name, size_t index);
 
 /* ---- adapt ------------------------------------------------------------------------------------------------------- */
 
@@ -244,6 +256,9 @@ LAM_API float *lam_gradient(lam_trainer *trainer, size_t index);
 LAM_API const float *lam_input_gradient(const lam_trainer *trainer, size_t input);
 /* One step of the optimizer with the gradients as they are. Since 0.1. */
 LAM_API lam_status lam_apply_gradients(lam_trainer *trainer);
+/* With use_ema, what fit does at its end: the averages take the place of the weights. The next step goes on from there, and so
+ * does fit, but for one that resumes, which goes on from the weights as they were. Nothing without use_ema. Since 0.1. */
+LAM_API lam_status lam_finalize_weights(lam_trainer *trainer);
 
 /* ---- checking gradients ------------------------------------------------------------------------------------------ */
 

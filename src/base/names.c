@@ -190,6 +190,21 @@ static bool parse_axes(const char *text, lam_axes *axes) {
   return false;
 }
 
+/* "0.1,0.01" */
+static bool parse_list(const char *text, lam_numbers *list) {
+  lam_numbers read = { { 0 }, 0 };
+  while (read.count < LAM_MOST_NUMBERS) {
+    double number;
+    size_t length = strcspn(text, ",");
+    if (!length || lam_parse_double(text, text + length, &number) != text + length || !(fabs(number) <= (double)FLT_MAX))
+      return false;
+    read.value[read.count++] = (float)number;
+    if (!text[length]) return *list = read, true;
+    text += length + 1;
+  }
+  return false;
+}
+
 static lam_status parse_enum(lam_context *context, const char *what, const lam_field *field, void *place, const char *text) {
   int value = lam_name_find(field->names, text);
   if (value >= 0) {
@@ -227,6 +242,7 @@ lam_status lam_field_parse(lam_context *context, const char *what, const lam_fie
   case LAM_FIELD_FLAG: takes = parse_flag(text, place) ? NULL : "0, 1, false or true"; break;
   case LAM_FIELD_SHAPE: takes = parse_shape(text, place) ? NULL : "a shape such as 28x28"; break;
   case LAM_FIELD_AXES: takes = parse_axes(text, place) ? NULL : "axes such as 0,-1"; break;
+  case LAM_FIELD_LIST: takes = parse_list(text, place) ? NULL : "up to 16 numbers such as 0.1,0.01"; break;
   case LAM_FIELD_ENUM: return parse_enum(context, what, field, place, text);
   }
   if (!takes) return LAM_OK;

@@ -27,6 +27,7 @@ typedef enum lam_field_kind {
   LAM_FIELD_FLAG,    /* bool */
   LAM_FIELD_SHAPE,   /* lam_shape; as text "28x28" */
   LAM_FIELD_AXES,    /* lam_axes; as text "0,-1" */
+  LAM_FIELD_LIST,    /* lam_numbers; as text "0.1,0.01" */
   LAM_FIELD_ENUM     /* int-sized enum with `names` */
 } lam_field_kind;
 

@@ -90,9 +90,9 @@ static bool same_network(const lam_model *a, const lam_model *b) {
 /* The name of the first field of a table in which two structs differ, or NULL. */
 static const char *difference(const lam_field *fields, const void *a, const void *b) {
   static const size_t sizes[] = {
-    [LAM_FIELD_FLOAT] = sizeof(float),     [LAM_FIELD_SIZE] = sizeof(size_t), [LAM_FIELD_SEED] = sizeof(uint64_t),
-    [LAM_FIELD_INTEGER] = sizeof(int32_t), [LAM_FIELD_FLAG] = sizeof(bool),   [LAM_FIELD_SHAPE] = sizeof(lam_shape),
-    [LAM_FIELD_ENUM] = sizeof(int)
+    [LAM_FIELD_FLOAT] = sizeof(float), [LAM_FIELD_SIZE] = sizeof(size_t),      [LAM_FIELD_SEED] = sizeof(uint64_t),
+    [LAM_FIELD_FLAG] = sizeof(bool),   [LAM_FIELD_SHAPE] = sizeof(lam_shape),  [LAM_FIELD_AXES] = sizeof(lam_axes),
+    [LAM_FIELD_INTEGER] = sizeof(int32_t), [LAM_FIELD_ENUM] = sizeof(int),    [LAM_FIELD_LIST] = sizeof(lam_numbers),
   };
   for (; fields->name; fields++)
     if (memcmp((const char *)a + fields->offset, (const char *)b + fields->offset, sizes[fields->kind]) != 0) return fields->name;

@@ -27,6 +27,10 @@ static void put_position(lam_json_writer *w, const lam_trainer *trainer) {
   lam_json_put_double(w, p->loss_sum);
   lam_json_key(w, "right_sum");
   lam_json_put_double(w, p->right_sum);
+  if (trainer->averaged) {
+    lam_json_key(w, "averaged");
+    lam_json_put_flag(w, true);
+  }
   lam_json_close(w, '}');
 }
 
@@ -38,6 +42,12 @@ void lam_file_put_checkpoint(lam_json_writer *w, const lam_trainer *trainer) {
   lam_json_put_training(w, &options);
   lam_json_key(w, "position");
   put_position(w, trainer);
+  if (trainer->undecayed_count) {
+    lam_json_key(w, "excluded_from_weight_decay");
+    lam_json_open(w, '[');
+    for (size_t i = 0; i < trainer->undecayed_count; ++i) lam_json_put_text(w, trainer->undecayed[i]);
+    lam_json_close(w, ']');
+  }
   lam_json_key(w, "history");
   lam_json_open(w, '[');
   for (size_t i = 0; i < trainer->history_count; ++i) {
@@ -95,6 +105,23 @@ static lam_status read_epoch(const lam_file *file, const lam_json *item, lam_epo
   return LAM_OK;
 }
 
+/* Absent where nothing is excluded, as the flag `averaged` is where it is false. */
+static lam_status read_excluded(const lam_file *file, const lam_json *checkpoint, lam_trainer *trainer) {
+  const lam_json *list = lam_json_member(checkpoint, "excluded_from_weight_decay");
+  const lam_json *averaged = lam_json_member(lam_json_member(checkpoint, "position"), "averaged");
+  if (averaged && (!lam_json_flag(averaged, &trainer->averaged) || !trainer->options.optimizer.use_ema))
+    return malformed(file, "position");
+  if (!list) return LAM_OK;
+  if (list->kind != LAM_JSON_ARRAY) return malformed(file, "excluded_from_weight_decay");
+  const lam_json *item = lam_json_first(list);
+  lam_status status = LAM_OK;
+  for (uint32_t i = 0; i < list->size && !status; ++i, item = lam_json_after(item)) {
+    if (item->kind != LAM_JSON_STRING) return malformed(file, "excluded_from_weight_decay");
+    if (lam_exclude_from_weight_decay(trainer, item->text)) status = lam_file_blame(file);
+  }
+  return status;
+}
+
 /* One record for each epoch done, no more and no fewer: fit goes on writing behind the last. */
 static lam_status read_history(const lam_file *file, const lam_json *list, uint64_t initial_epoch, lam_trainer *trainer) {
   if (!list || initial_epoch > trainer->position.epoch || list->size != trainer->position.epoch - initial_epoch)
@@ -111,8 +138,8 @@ static lam_status read_history(const lam_file *file, const lam_json *list, uint6
 
 enum { STATE_NAME = sizeof((lam_weight *)0)->name + 64 };
 
-static void state_name(char name[STATE_NAME], const lam_optimizer *optimizer, size_t state, const lam_weight *weight) {
-  snprintf(name, STATE_NAME, "optimizer/%s/%s", optimizer->state_names[state], weight->name);
+static void name_state(char name[STATE_NAME], const char *state, const lam_weight *weight) {
+  snprintf(name, STATE_NAME, "optimizer/%s/%s", state, weight->name);
 }
 
 static lam_status read_states(const lam_file *file, lam_trainer *trainer) {
@@ -123,7 +150,7 @@ static lam_status read_states(const lam_file *file, lam_trainer *trainer) {
       const lam_weight *weight = &model->weights[j];
       if (weight->fixed) continue;
       char name[STATE_NAME];
-      state_name(name, trainer->optimizer, i, weight);
+      name_state(name, trainer->state_names[i], weight);
       status = lam_file_read_tensor(file, name, weight->shape, trainer->states[i] + weight->offset);
     }
   return status;
@@ -131,15 +158,16 @@ static lam_status read_states(const lam_file *file, lam_trainer *trainer) {
 
 /* A trainer's states and its plan take memory; the file must hold the states and be in proportion to the rows. */
 static lam_status check_size(const lam_file *file, const lam_model *model, const lam_optimizer_options *options) {
-  const lam_optimizer *optimizer = lam_optimizer_of(options->type);
+  const char *states[LAM_MOST_STATES];
+  size_t count = lam_optimizer_states(options, states);
   if (lam_model_row_bytes(model) > file->bytes->size + LAM_FILE_SPARE / 2)
     return lam_fail(file->context, LAM_FORMAT, "%s: rows of %llu bytes are out of proportion to %zu bytes", file->bytes->name,
                     (unsigned long long)lam_model_row_bytes(model), file->bytes->size);
-  for (size_t i = 0; i < lam_optimizer_states(options); ++i)
+  for (size_t i = 0; i < count; ++i)
     for (size_t j = 0; j < model->weight_count; ++j) {
       if (model->weights[j].fixed) continue;
       char name[STATE_NAME];
-      state_name(name, optimizer, i, &model->weights[j]);
+      name_state(name, states[i], &model->weights[j]);
       lam_status status = lam_file_find_tensor(file, name, model->weights[j].shape, NULL);
       if (status) return status;
     }
@@ -165,6 +193,7 @@ static lam_trainer *make_trainer(const lam_file *file, const lam_json *checkpoin
   lam_status status = read_position(file, position, trainer);
   if (!status && first && !lam_json_integer(first, &initial_epoch)) status = malformed(file, "position");
   if (!status) status = read_history(file, lam_json_member_of(checkpoint, "history", LAM_JSON_ARRAY), initial_epoch, trainer);
+  if (!status) status = read_excluded(file, checkpoint, trainer);
   if (!status) status = read_states(file, trainer);
   if (!status) return trainer;
   lam_trainer_destroy(trainer);

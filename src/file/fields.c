@@ -21,6 +21,7 @@ static bool is_zero(lam_field_kind kind, const void *place) {
   case LAM_FIELD_FLAG: return !*(const bool *)place;
   case LAM_FIELD_SHAPE: return ((const lam_shape *)place)->rank == 0;
   case LAM_FIELD_AXES: return ((const lam_axes *)place)->count == 0;
+  case LAM_FIELD_LIST: return ((const lam_numbers *)place)->count == 0;
   case LAM_FIELD_ENUM: return *(const int *)place == 0;
   }
   return false;
@@ -29,6 +30,12 @@ static bool is_zero(lam_field_kind kind, const void *place) {
 static void put_axes(lam_json_writer *w, const lam_axes *axes) {
   lam_json_open(w, '[');
   for (size_t i = 0; i < axes->count; ++i) lam_json_put_float(w, (float)axes->axis[i]);
+  lam_json_close(w, ']');
+}
+
+static void put_list(lam_json_writer *w, const lam_numbers *list) {
+  lam_json_open(w, '[');
+  for (size_t i = 0; i < list->count; ++i) lam_json_put_float(w, list->value[i]);
   lam_json_close(w, ']');
 }
 
@@ -46,6 +53,7 @@ void lam_json_put_fields(lam_json_writer *w, const lam_field *fields, const void
     case LAM_FIELD_FLAG: lam_json_put_flag(w, *(const bool *)place); break;
     case LAM_FIELD_SHAPE: put_shape(w, place); break;
     case LAM_FIELD_AXES: put_axes(w, place); break;
+    case LAM_FIELD_LIST: put_list(w, place); break;
     case LAM_FIELD_ENUM: lam_json_put_text(w, fields->names[*(const int *)place]); break;
     }
   }
@@ -94,6 +102,15 @@ static bool get_axes(const lam_json *value, lam_axes *place) {
   return true;
 }
 
+static bool get_list(const lam_json *value, lam_numbers *place) {
+  if (value->kind != LAM_JSON_ARRAY || value->size > LAM_MOST_NUMBERS) return false;
+  *place = (lam_numbers){ .count = value->size };
+  const lam_json *number = lam_json_first(value);
+  for (uint32_t i = 0; i < value->size; ++i, number = lam_json_after(number))
+    if (!get_float(number, &place->value[i])) return false;
+  return true;
+}
+
 static lam_status get_enum(lam_context *context, const char *what, const lam_field *field, const lam_json *value, int *place) {
   int found = value->kind == LAM_JSON_STRING ? lam_name_find(field->names, value->text) : -1;
   if (found < 0)
@@ -119,6 +136,7 @@ lam_status lam_json_get_fields(lam_context *context, const char *what, const lam
     case LAM_FIELD_FLAG: good = lam_json_flag(value, place); break;
     case LAM_FIELD_SHAPE: good = get_shape(value, place); break;
     case LAM_FIELD_AXES: good = get_axes(value, place); break;
+    case LAM_FIELD_LIST: good = get_list(value, place); break;
     case LAM_FIELD_ENUM: {
       lam_status status = get_enum(context, what, fields, value, place);
       if (status) return status;

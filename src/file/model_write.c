@@ -166,7 +166,7 @@ static lam_status list_tensors(tensor_list *list, const lam_model *model, const 
   add_weights(list, model, "", model->values);
   add_golden(list, model, golden);
   for (size_t i = 0; i < states; ++i) {
-    snprintf(list->folders[i], sizeof list->folders[i], "optimizer/%s/", trainer->optimizer->state_names[i]);
+    snprintf(list->folders[i], sizeof list->folders[i], "optimizer/%s/", trainer->state_names[i]);
     add_weights(list, model, list->folders[i], trainer->states[i]);
   }
   return LAM_OK;

@@ -138,6 +138,7 @@ static lam_status begin_fit(lam_fit_state *fit) {
   if (!status) status = begin_callbacks(fit);
   if (!status) status = record_class_names(trainer->model, fit->data);
   if (status) return status;
+  if (options->resume) lam_trainer_restore(trainer);
   lam_record_scaling(trainer->model, fit->data);
   trainer->stopped = false;
   return LAM_OK;
@@ -284,6 +285,7 @@ static lam_status run_epochs(lam_fit_state *fit) {
   lam_status status = lam_feed_start(&fit->feed, trainer->position.epoch, trainer->position.step, fit->epochs);
   while (!status && !trainer->stopped && trainer->position.epoch < fit->epochs) status = run_epoch(fit);
   lam_feed_stop(&fit->feed);
+  if (!status) lam_trainer_average(trainer);
   for (size_t i = 0; i < fit->begun && !status; i++) {
     lam_hook *hook = fit->options->callbacks[i];
     if (hook->type->end) status = hook->type->end(hook, trainer);

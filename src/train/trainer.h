@@ -10,16 +10,20 @@
 #include "graph/plan.h"
 #include "train/metric.h"
 
-enum { LAM_MOST_STATES = 2 };
+enum { LAM_MOST_STATES = 5 };
+
+/* What a step of an optimizer works with beside its options. */
+typedef struct lam_rate {
+  float rate;     /* of this step */
+  uint64_t step;  /* the number of this update, from 1 */
+  double product; /* nadam: of all its momentums so far */
+} lam_rate;
 
 /* An optimizer: the table is in optimizers.c. */
 typedef struct lam_optimizer {
-  const char *name;
-  size_t states;                            /* blocks as large as the weights */
-  const char *state_names[LAM_MOST_STATES]; /* as files call them: "velocity" */
-  float learning_rate;                      /* the default */
-  void (*update)(const lam_kernel_table *kernels, const lam_optimizer_options *options, float *w, float *const *states,
-                 const float *g, uint64_t step, size_t count);
+  float learning_rate, rho, beta_2, weight_decay; /* the defaults */
+  void (*update)(const lam_kernel_table *kernels, const lam_optimizer_options *options, const lam_rate *rate, float *w,
+                 float *const *states, const float *g, size_t count);
 } lam_optimizer;
 
 /* The table's entry of a type, which must be valid. */
@@ -27,8 +31,27 @@ const lam_optimizer *lam_optimizer_of(lam_optimizer_type type);
 /* The fields of lam_optimizer_options and lam_trainer_options, for files and the command line. */
 extern const lam_field lam_optimizer_fields[];
 extern const lam_field lam_trainer_fields[];
-/* Number of state blocks with these options (plain sgd has none). */
-size_t lam_optimizer_states(const lam_optimizer_options *options);
+extern const char *const lam_schedule_names[];
+/* Number of state blocks, each as large as the weights, with these options (plain sgd has none), and their names as files call
+ * them. What all optimizers may have comes last: the average, then the gradients' accumulator. */
+size_t lam_optimizer_states(const lam_optimizer_options *options, const char *names[LAM_MOST_STATES]);
+/* The product of nadam's momentums of steps 1 to `step`. */
+double lam_nadam_product(float beta_1, uint64_t step);
+
+/* A number of an options struct, its default and range. */
+typedef struct lam_range {
+  const char *name;
+  float *value;
+  float standard;    /* where 0 was given */
+  float least, most; /* least <= value < most */
+} lam_range;
+/* Fills in the default and reads LAM_ZERO as 0. */
+lam_status lam_range_complete(lam_context *context, const lam_range *number);
+/* The same for all of an options struct, a schedule; and back to what a caller would have to write. */
+lam_status lam_trainer_options_complete(lam_context *context, lam_trainer_options *options);
+lam_status lam_schedule_complete(lam_context *context, lam_schedule *schedule);
+/* The value of a completed schedule. */
+double lam_schedule_at(const lam_schedule *schedule, double rate, double step);
 
 /* Where a fit is; everything a resumed one needs besides the weights and the optimizer's state. */
 typedef struct lam_position {
@@ -41,9 +64,12 @@ typedef struct lam_position {
   uint64_t rows;
 } lam_position;
 
-/* Weights next to each other in the model's block that the optimizer works on. */
+/* Weights next to each other in the model's block that the optimizer treats alike: one weight where each is clipped by its own
+ * norm. */
 typedef struct lam_piece {
   size_t from, to;
+  bool decays;
+  double scale; /* of its gradients in this step */
 } lam_piece;
 
 /* A metric of a trainer, with its values at the ends of epochs: in training, in validation. */
@@ -63,8 +89,14 @@ struct lam_trainer {
   uint64_t output_rows[2];
   const lam_optimizer *optimizer;
   float *states[LAM_MOST_STATES]; /* NULL until the model is built, or where there is none */
+  const char *state_names[LAM_MOST_STATES];
   size_t state_count;
-  bool *frozen; /* for each node of the model, as they were when this was made */
+  char **undecayed; /* parts of the names of weights that do not decay */
+  size_t undecayed_count, undecayed_capacity;
+  double *squares; /* sums over parts of the gradients, where norms are wanted */
+  size_t squares_capacity;
+  bool averaged; /* the weights and their averages have changed places */
+  bool *frozen;  /* for each node of the model, as they were when this was made */
   lam_piece *pieces;
   size_t piece_count, piece_capacity;
   lam_position position;
@@ -106,8 +138,13 @@ bool lam_trainer_trains(const lam_trainer *trainer, size_t weight);
 /* Makes the plan of fit and evaluate for batches of up to `rows`, where there is none that large. */
 lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows);
 
-/* One step of the optimizer. */
+/* One step of the optimizer (update.c). */
 void lam_trainer_update(lam_trainer *trainer, const float *gradients);
+/* Lists the pieces of the weights for it, and allocates what it needs. */
+lam_status lam_trainer_list_pieces(lam_trainer *trainer);
+/* Puts the weights' averages in their place, where they are kept, and takes that back. */
+void lam_trainer_average(lam_trainer *trainer);
+void lam_trainer_restore(lam_trainer *trainer);
 
 /* Builds a model that is not built from the shapes of the data's inputs; and checks that they fit it. */
 lam_status lam_build_from_data(lam_model *model, const lam_dataset *data);

@@ -46,28 +46,38 @@ const char *snake_case(const char *name) {
   return result;
 }
 
-/* Which settings each optimizer has, and where they stand. */
+/* The settings of optimizers, and where they stand. */
 static const struct setting {
-  lam_optimizer_type type;
   const char *key;
   size_t offset;
-  bool flag;
+  char kind; /* float, whole number or flag */
 } settings_list[] = {
-  { LAM_SGD, "learning_rate", offsetof(lam_optimizer_options, learning_rate), false },
-  { LAM_SGD, "momentum", offsetof(lam_optimizer_options, momentum), false },
-  { LAM_SGD, "nesterov", offsetof(lam_optimizer_options, nesterov), true },
-  { LAM_RMSPROP, "learning_rate", offsetof(lam_optimizer_options, learning_rate), false },
-  { LAM_RMSPROP, "rho", offsetof(lam_optimizer_options, rho), false },
-  { LAM_RMSPROP, "epsilon", offsetof(lam_optimizer_options, epsilon), false },
-  { LAM_ADAM, "learning_rate", offsetof(lam_optimizer_options, learning_rate), false },
-  { LAM_ADAM, "beta_1", offsetof(lam_optimizer_options, beta_1), false },
-  { LAM_ADAM, "beta_2", offsetof(lam_optimizer_options, beta_2), false },
-  { LAM_ADAM, "epsilon", offsetof(lam_optimizer_options, epsilon), false },
+#define SETTING(kind, member)                                                                                                    \
+  { #member, offsetof(lam_optimizer_options, member), kind }
+  SETTING('f', learning_rate),
+  SETTING('f', momentum),
+  SETTING('b', nesterov),
+  SETTING('f', rho),
+  SETTING('b', centered),
+  SETTING('f', beta_1),
+  SETTING('f', beta_2),
+  SETTING('b', amsgrad),
+  SETTING('f', epsilon),
+  SETTING('f', initial_accumulator_value),
+  SETTING('f', weight_decay),
+  SETTING('f', clipvalue),
+  SETTING('f', clipnorm),
+  SETTING('f', global_clipnorm),
+  SETTING('b', use_ema),
+  SETTING('f', ema_momentum),
+  SETTING('n', ema_overwrite_frequency),
+  SETTING('n', gradient_accumulation_steps),
+#undef SETTING
 };
 
-static const struct setting *find_setting(lam_optimizer_type type, const char *key) {
+static const struct setting *find_setting(const char *key) {
   for (size_t i = 0; i < sizeof settings_list / sizeof *settings_list; i++)
-    if (settings_list[i].type == type && !strcmp(settings_list[i].key, key)) return &settings_list[i];
+    if (!strcmp(settings_list[i].key, key)) return &settings_list[i];
   return NULL;
 }
 
@@ -81,16 +91,19 @@ outcome read_optimizer(run *r, const char *name, item settings, lam_optimizer_op
   for (members m = members_of(settings); members_next(&m);) {
     const char *key = m.name;
     item value = m.value;
-    const struct setting *setting = find_setting(options->type, key);
+    const struct setting *setting = find_setting(key);
     /* The momentum of an average that is not kept says nothing. */
     bool unused = !strcmp(key, "ema_momentum") && is_default(item_field(settings, "use_ema"));
     if (!strcmp(key, "type") || unused || (!setting && is_default(value))) continue;
     if (!setting) return skip(r, "optimizer %s with %s: not in the library", snake_case(name), key);
+    if (!item_present(value)) continue;
     if (!item_is_number(value)) return skip(r, "optimizer %s, %s is not a number: not in the library", snake_case(name), key);
     void *field = (char *)options + setting->offset;
     double number = item_number(value);
-    if (setting->flag)
+    if (setting->kind == 'b')
       *(bool *)field = number != 0;
+    else if (setting->kind == 'n')
+      *(size_t *)field = (size_t)number;
     else
       *(float *)field = number == 0 ? LAM_ZERO : (float)number;
   }

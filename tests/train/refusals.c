@@ -144,7 +144,7 @@ static void trainer_options_are_checked(void **state) {
     { { .optimizer = { .learning_rate = NAN } }, "learning_rate is nan; it is at least 0 and below 3e38" },
     { { .optimizer = { .type = LAM_SGD, .momentum = 2 } }, "momentum is 2; it is at least 0 and below 1" },
     { { .optimizer = { .type = LAM_ADAM, .beta_1 = 1 } }, "beta_1 is 1; it is at least 0 and below 1" },
-    { { .optimizer = { .type = (lam_optimizer_type)9 } }, "there is no lam_optimizer_type 9" },
+    { { .optimizer = { .type = (lam_optimizer_type)77 } }, "there is no lam_optimizer_type 77" },
     { { .loss = (lam_loss)77 }, "there is no lam_loss 77" },
     { { .loss = LAM_MEAN_SQUARED_ERROR, .from_logits = true },
       "mean_squared_error has no logits: from_logits goes with the cross-entropies" },
