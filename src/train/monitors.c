@@ -141,7 +141,7 @@ static lam_status tell_reducing(lam_hook *hook, const lam_progress *progress, bo
   (void)stop;
   if (progress->event != LAM_EPOCH_END) return LAM_OK;
   hook->followed++;
-  double rate = (double)progress->trainer->options.optimizer.learning_rate;
+  double rate = (double)lam_trainer_learning_rate(progress->trainer);
   if (!follow_plateau(r, progress, rate)) return LAM_OK;
   rate = rate * r->factor > r->min_lr ? rate * r->factor : r->min_lr;
   return lam_trainer_set_learning_rate(progress->trainer, rate == 0.0 ? LAM_ZERO : (float)rate);
@@ -150,7 +150,7 @@ static lam_status tell_reducing(lam_hook *hook, const lam_progress *progress, bo
 /* The rate is the trainer's already. Where it has reached the least, reductions that were none only leave counts that no longer
  * matter. */
 static void recall_reducing(lam_hook *hook, const lam_progress *progress) {
-  (void)follow_plateau((lam_reducing *)hook, progress, (double)progress->trainer->options.optimizer.learning_rate);
+  (void)follow_plateau((lam_reducing *)hook, progress, (double)lam_trainer_learning_rate(progress->trainer));
 }
 
 lam_hook *lam_reduce_lr_on_plateau(lam_context *context, const lam_reduce_lr_options *options) {
@@ -189,7 +189,7 @@ static lam_status tell_scheduling(lam_hook *hook, const lam_progress *progress, 
   const lam_scheduling *s = (const lam_scheduling *)hook;
   (void)stop;
   if (progress->event != LAM_EPOCH_BEGIN) return LAM_OK;
-  float rate = s->schedule(s->user, progress->epoch, progress->trainer->options.optimizer.learning_rate);
+  float rate = s->schedule(s->user, progress->epoch, lam_trainer_learning_rate(progress->trainer));
   return lam_trainer_set_learning_rate(progress->trainer, rate == 0.0f ? LAM_ZERO : rate);
 }
 
