@@ -83,6 +83,6 @@ bool lam_reference_flag(const lam_reference *r, size_t index, const char *name);
 
 /* In reference_normalize.c. */
 lam_reference_layer lam_reference_batch_normalization, lam_reference_layer_normalization, lam_reference_glu,
-    lam_reference_softmax;
+    lam_reference_softmax, lam_reference_permute;
 
 #endif

@@ -114,6 +114,18 @@ static void normalization(lam_reference *r, size_t index, lam_term *y) {
   }
 }
 
+/* y = (x - mean) W over the last axis. */
+static void whitening(lam_reference *r, size_t index, lam_term *y) {
+  const lam_model_node *node = lam_reference_node(r, index);
+  size_t units = lam_reference_last(node), in = r->model->weights[node->first_weight].count;
+  for (size_t row = 0; row < r->rows * node->width / units; row++) {
+    lam_term x = lam_reference_input(r, index, 0) + (lam_term)(row * in), first = (lam_term)r->tape.count;
+    for (size_t i = 0; i < in; i++) (void)lam_minus(&r->tape, x + (lam_term)i, lam_reference_weight(r, index, 0) + (lam_term)i);
+    for (size_t j = 0; j < units; j++)
+      y[row * units + j] = lam_tape_sum(&r->tape, first, 1, lam_reference_weight(r, index, 1) + (lam_term)j, (int32_t)units, in);
+  }
+}
+
 static void rescaling(lam_reference *r, size_t index, lam_term *y) {
   lam_term scale = lam_constant(&r->tape, lam_reference_option(r, index, "scale", 1));
   lam_term offset = lam_constant(&r->tape, lam_reference_option(r, index, "offset", 0));
@@ -205,6 +217,7 @@ static const struct {
                { &lam_activity_regularization_type, same },
                { &lam_reshape_type, same },
                { &lam_normalization_type, normalization },
+               { &lam_whitening_layer_type, whitening },
                { &lam_rescaling_type, rescaling },
                { &lam_prelu_type, prelu },
                { &lam_dropout_type, dropout },
@@ -214,6 +227,7 @@ static const struct {
                { &lam_layer_normalization_type, lam_reference_layer_normalization },
                { &lam_rms_normalization_type, lam_reference_layer_normalization },
                { &lam_glu_type, lam_reference_glu },
+               { &lam_permute_type, lam_reference_permute },
                { &lam_softmax_types[0], lam_reference_softmax },
                { &lam_softmax_types[1], lam_reference_softmax },
                { &lam_softmax_types[2], lam_reference_softmax },

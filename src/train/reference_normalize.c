@@ -132,6 +132,22 @@ void lam_reference_softmax(lam_reference *r, size_t index, lam_term *y) {
   }
 }
 
+/* Axis k of the result is axis axes[k] of x. */
+void lam_reference_permute(lam_reference *r, size_t index, lam_term *y) {
+  const lam_model_node *node = lam_reference_node(r, index);
+  const lam_axes *axes = (const lam_axes *)node->layer->options;
+  const lam_shape *in = &r->model->nodes[node->inputs[0]].shape;
+  for (size_t i = 0; i < r->rows * node->width; i++) {
+    size_t rest = i % node->width, from = i - rest;
+    for (size_t k = node->shape.rank; k-- > 0; rest /= node->shape.size[k]) {
+      size_t axis = (size_t)(axes->axis[k] < 0 ? axes->axis[k] + (int)in->rank : axes->axis[k]), step = 1;
+      for (size_t j = axis + 1; j < in->rank; j++) step *= in->size[j];
+      from += rest % node->shape.size[k] * step;
+    }
+    y[i] = lam_reference_input(r, index, 0) + (lam_term)from;
+  }
+}
+
 /* a sigmoid(b), a and b being the halves of an axis: `half` numbers each, once for each place on the axes before it. */
 void lam_reference_glu(lam_reference *r, size_t index, lam_term *y) {
   const lam_model_node *node = lam_reference_node(r, index);

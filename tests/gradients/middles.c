@@ -28,6 +28,17 @@ static lam_node normalization(lam_node x, const middle *how) {
   return lam_normalization(x);
 }
 
+static lam_node normalization_inverted(lam_node x, const middle *how) {
+  (void)how;
+  lam_normalization_options options = { .axes = { { 0, 1 }, 2 }, .invert = true };
+  return lam_flatten(lam_normalization_with(lam_reshape(x, (lam_shape){ { 2, 0 }, 2 }), &options));
+}
+
+static lam_node whitening(lam_node x, const middle *how) {
+  (void)how;
+  return lam_whitening(x, &(lam_whitening_options){ .components = 4 });
+}
+
 static lam_node prelu(lam_node x, const middle *how) {
   (void)how;
   return lam_prelu(x, (lam_initializer){ LAM_INITIALIZER_DEFAULT, 0 });
@@ -144,6 +155,12 @@ static lam_node softmax_all_axes(lam_node x, const middle *how) {
   return lam_flatten(lam_softmax_with(lam_reshape(x, (lam_shape){ { 3, 0 }, 2 }), &options));
 }
 
+static lam_node permute(lam_node x, const middle *how) {
+  (void)how;
+  lam_node y = lam_permute(lam_reshape(x, (lam_shape){ { 2, 3, 0 }, 3 }), (lam_axes){ { 1, -1, 0 }, 3 });
+  return lam_flatten(lam_dense(y, 3, NULL));
+}
+
 static lam_node glu(lam_node x, const middle *how) {
   (void)how;
   return lam_glu(x, -1);
@@ -170,6 +187,8 @@ const middle middles[] = {
   { "log_softmax along an axis", along_last_axis, LAM_LOG_SOFTMAX, { 0 }, 0 },
   { "sparsemax along an axis", along_last_axis, LAM_SPARSEMAX, { 0 }, 0 },
   { "normalization", normalization, LAM_LINEAR, { 0 }, 0 },
+  { "normalization, inverted", normalization_inverted, LAM_LINEAR, { 0 }, 0 },
+  { "whitening", whitening, LAM_LINEAR, { 0 }, 0 },
   { "prelu", prelu, LAM_LINEAR, { 0 }, 0 },
   { "dropout", dropout, LAM_LINEAR, { 0 }, 0 },
   { "gaussian noise", gaussian_noise, LAM_LINEAR, { 0 }, 0 },
@@ -189,6 +208,7 @@ const middle middles[] = {
   { "layer normalization", layer_normalization, LAM_LINEAR, { 0 }, 0 },
   { "layer normalization along axes", layer_normalization_axes, LAM_LINEAR, { 0 }, 0 },
   { "rms normalization", rms_normalization, LAM_LINEAR, { 0 }, 0 },
+  { "permute", permute, LAM_LINEAR, { 0 }, 0 },
   { "glu", glu, LAM_LINEAR, { 0 }, 0 },
   { "glu, first axis", glu_first_axis, LAM_LINEAR, { 0 }, 0 },
   { "softmax along the first axis", softmax_axes, LAM_SOFTMAX, { 0 }, 0 },
