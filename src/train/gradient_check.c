@@ -32,8 +32,8 @@ static lam_status choose_rows(lam_gradient_checking *check) {
   size_t all = check->row_count;
   while (check->row_count) {
     lam_step step = step_of(check);
-    (void)lam_trainer_run_rows(check->trainer, check->data, check->rows, &step);
-    lam_status status = lam_reference_run(&check->reference, &step);
+    lam_status status = lam_trainer_run_rows(check->trainer, check->data, check->rows, &step);
+    if (!status) status = lam_reference_run(&check->reference, &step);
     if (status) return status;
     size_t kept = 0;
     for (size_t i = 0; i < step.rows; i++)
@@ -85,15 +85,17 @@ static void compare_weight(const lam_gradient_checking *check, size_t w, lam_gra
   if (largest > 0) report->relative = fmax(report->relative, deviation / largest);
 }
 
-static void run_check(lam_gradient_checking *check, lam_gradient_report *report) {
+static lam_status run_check(lam_gradient_checking *check, lam_gradient_report *report) {
   lam_trainer *trainer = check->trainer;
   lam_step step = step_of(check);
-  (void)lam_trainer_run_rows(trainer, check->data, check->rows, &step);
+  lam_status status = lam_trainer_run_rows(trainer, check->data, check->rows, &step);
+  if (status) return status;
   lam_plan_finish(trainer->plan, &step);
   trainer->last = trainer->plan;
   *report = (lam_gradient_report){ .rows = check->row_count };
   for (size_t w = 0; w < trainer->model->weight_count; w++)
     if (lam_trainer_trains(trainer, w)) compare_weight(check, w, report);
+  return LAM_OK;
 }
 
 /* ---- the call ----------------------------------------------------------------------------------------------------- */
@@ -108,7 +110,7 @@ static lam_status run_with_memory(lam_gradient_checking *check, lam_gradient_rep
   lam_fp_mode mode = lam_fp_enter();
   lam_blas_enter(check->trainer->object.context);
   status = choose_rows(check);
-  if (!status) run_check(check, report);
+  if (!status) status = run_check(check, report);
   lam_blas_leave(check->trainer->object.context);
   lam_fp_leave(mode);
   return status;

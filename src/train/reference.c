@@ -45,68 +45,15 @@ static void run_node(lam_reference *r, size_t index) {
   const lam_model_node *node = &r->model->nodes[index];
   size_t count = r->rows * node->width;
   if (node->input_count == 0) return; /* an input */
-  lam_reference_row(r, 0);
+  lam_reference_at_row(r, 0);
   lam_reference_layer_of(node->layer->type)(r, index, r->room);
   const lam_reference_function *function = &r->functions[index];
   size_t n = node->shape.size[node->shape.rank - 1];
   for (size_t at = 0; at < count && function->activation != LAM_LINEAR; at += n) {
-    lam_reference_row(r, at / node->width);
+    lam_reference_at_row(r, at / node->width);
     lam_reference_activate(&r->tape, function, r->room + at, r->room + at, n);
   }
   r->first[index] = line_up(&r->tape, r->room, count);
-}
-
-static bool left_to_loss(const lam_reference *r, size_t output) {
-  return lam_plan_takes_logits(r->plan, output) && !r->plan->options.losses[output].options.from_logits;
-}
-
-/* l1 sum |x| + l2 sum x^2 of numbers that lie next to each other. */
-static lam_term penalty_of(lam_tape *tape, lam_regularizer regularizer, lam_term x, size_t count) {
-  lam_term squares = lam_tape_sum(tape, x, 1, x, 1, count), absolute = (lam_term)tape->count;
-  for (size_t i = 0; i < count; i++) (void)lam_call(tape, LAM_CURVE_ABSOLUTE, x + (lam_term)i);
-  lam_term l1 = lam_times(tape, lam_total(tape, absolute, 1, count), lam_constant(tape, (double)regularizer.l1));
-  return lam_plus(tape, l1, lam_times(tape, squares, lam_constant(tape, (double)regularizer.l2)));
-}
-
-/* Of the node's weights, where it owns them and they are trained, and of what it gives, on average over the rows. */
-static lam_term add_penalties(lam_reference *r, size_t index, lam_term sum) {
-  const lam_model_node *node = &r->model->nodes[index];
-  bool frozen = r->plan->options.frozen && r->plan->options.frozen[index];
-  for (size_t i = 0; node->first_use && !frozen && i < node->weight_count; i++) {
-    const lam_weight *weight = &r->model->weights[node->first_weight + i];
-    lam_term first = r->weights + (lam_term)weight->offset;
-    if (lam_regularizes(weight->regularizer) && !weight->fixed)
-      sum = lam_plus(&r->tape, sum, penalty_of(&r->tape, weight->regularizer, first, weight->count));
-  }
-  lam_regularizer activity = lam_layer_activity(node->layer);
-  lam_term rows = lam_constant(&r->tape, (double)r->rows);
-  for (size_t row = 0; lam_regularizes(activity) && row < r->rows; row++) {
-    lam_reference_row(r, row);
-    lam_term penalty = penalty_of(&r->tape, activity, r->first[index] + (lam_term)(row * node->width), node->width);
-    sum = lam_plus(&r->tape, sum, lam_tape_quotient(&r->tape, penalty, rows));
-  }
-  return sum;
-}
-
-static void run_loss(lam_reference *r) {
-  const lam_model *model = r->model;
-  lam_term sum = lam_constant(&r->tape, 0);
-  for (size_t i = 0; i < model->output_count; i++) {
-    const lam_loss_type *type = lam_plan_loss_type(r->plan, i);
-    const lam_model_node *node = &model->nodes[model->outputs[i]];
-    size_t width = type->sparse ? 1 : node->width;
-    for (size_t row = 0; row < r->rows; row++) {
-      lam_reference_row(r, row);
-      lam_term loss =
-          lam_reference_loss_of(type)(&r->tape, r->first[model->outputs[i]] + (lam_term)(row * node->width),
-                                      r->plan->targets[i] + row * width, node->width, lam_plan_takes_logits(r->plan, i));
-      const float *weights = r->plan->weights[i];
-      if (weights) loss = lam_times(&r->tape, loss, lam_constant(&r->tape, (double)weights[row]));
-      sum = lam_plus(&r->tape, sum, loss);
-    }
-  }
-  r->loss = lam_tape_quotient(&r->tape, sum, lam_constant(&r->tape, (double)r->rows));
-  for (size_t i = 0; i < model->node_count; i++) r->loss = add_penalties(r, i, r->loss);
 }
 
 lam_status lam_reference_run(lam_reference *r, const lam_step *step) {
@@ -119,7 +66,7 @@ lam_status lam_reference_run(lam_reference *r, const lam_step *step) {
   for (size_t i = 0; i < model->input_count; i++)
     r->first[model->inputs[i]] = lam_tape_leaves(&r->tape, r->plan->inputs[i], r->rows * model->nodes[model->inputs[i]].width);
   for (size_t i = 0; i < model->node_count && !r->tape.status; i++) run_node(r, i);
-  if (!r->tape.status) run_loss(r);
+  if (!r->tape.status) r->loss = lam_reference_total(r);
   lam_tape_reverse(&r->tape, r->loss);
   return r->tape.status;
 }
@@ -139,6 +86,7 @@ void lam_reference_close(lam_reference *r) {
   lam_release(context, r->room, r->room ? r->room_size * sizeof *r->room : 0);
   lam_release(context, r->group, r->group ? r->group_size * sizeof *r->group : 0);
   lam_release(context, r->functions, r->functions ? r->model->node_count * sizeof *r->functions : 0);
+  lam_release(context, r->deltas, r->deltas ? r->model->output_count * sizeof *r->deltas : 0);
   lam_release(context, r->unclear, r->unclear ? r->most_rows : 0);
   lam_tape_close(&r->tape);
 }
@@ -152,20 +100,9 @@ static lam_status check_supported(const lam_reference *r) {
                       node->layer->name, node->layer->type->name);
   }
   for (size_t i = 0; i < r->model->output_count; i++) {
-    const lam_loss_setting *loss = &r->plan->options.losses[i];
-    if (!loss->type || !lam_reference_loss_of(loss->type))
-      return lam_fail(context, LAM_UNSUPPORTED, "the loss %s has no reference to compare gradients with",
-                      loss->type ? loss->type->name : "none");
-    const lam_loss_options *o = &loss->options;
-    if (o->weight != 1.0f || o->label_smoothing != 0.0f || o->ignore || o->reduction == LAM_REDUCTION_SUM)
-      return lam_fail(context, LAM_UNSUPPORTED,
-                      "%s with a weight, label_smoothing, ignore_class or the reduction sum has no "
-                      "reference to compare gradients with",
-                      loss->type->name);
-    size_t node = r->model->outputs[i];
-    if (r->model->nodes[node].shape.rank != 1 && !loss->type->whole)
-      return lam_fail(context, LAM_UNSUPPORTED, "%s of several axes has no reference to compare gradients with",
-                      loss->type->name);
+    const lam_loss_type *type = lam_plan_loss_type(r->plan, i);
+    if (type && !lam_reference_has_loss(r->plan->options.losses[i].options.loss))
+      return lam_fail(context, LAM_UNSUPPORTED, "the loss %s has no reference to compare gradients with", type->name);
   }
   return LAM_OK;
 }
@@ -177,7 +114,8 @@ static void read_functions(lam_reference *r) {
     for (size_t k = 0; k < LAM_MOST_PARAMETERS; k++) r->functions[i].p[k] = (double)f.p[k];
   }
   for (size_t i = 0; i < r->model->output_count; i++)
-    if (left_to_loss(r, i)) r->functions[r->model->outputs[i]].activation = LAM_LINEAR;
+    if (lam_plan_takes_logits(r->plan, i) && !r->plan->options.losses[i].options.from_logits)
+      r->functions[r->model->outputs[i]].activation = LAM_LINEAR;
 }
 
 lam_status lam_reference_open(lam_reference *r, const lam_plan *plan, size_t rows) {
@@ -193,8 +131,9 @@ lam_status lam_reference_open(lam_reference *r, const lam_plan *plan, size_t row
   r->room = lam_allocate_array(context, r->room_size, sizeof *r->room);
   r->group = lam_allocate_array(context, r->group_size, sizeof *r->group);
   r->functions = lam_allocate_array(context, model->node_count, sizeof *r->functions);
+  r->deltas = lam_allocate_array(context, model->output_count, sizeof *r->deltas);
   r->unclear = lam_allocate(context, rows);
-  if (!r->first || !r->room || !r->group || !r->functions || !r->unclear) return LAM_OUT_OF_MEMORY;
+  if (!r->first || !r->room || !r->group || !r->functions || !r->deltas || !r->unclear) return LAM_OUT_OF_MEMORY;
   read_functions(r);
   return LAM_OK;
 }

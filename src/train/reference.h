@@ -28,6 +28,7 @@ typedef struct lam_reference {
   lam_term *group;  /* room for some of the values of one row */
   size_t room_size, group_size;
   lam_reference_function *functions; /* for each node */
+  double *deltas;                    /* for each output: huber's */
   unsigned char *unclear;            /* for each row: a kink so near that rounding decides on which side of it a float is */
 } lam_reference;
 
@@ -49,15 +50,28 @@ typedef void lam_reference_layer(lam_reference *reference, size_t node, lam_term
 /* NULL: there is none. */
 lam_reference_layer *lam_reference_layer_of(const lam_layer_type *type);
 
-/* A row's loss. `logits`: y are logits. Targets are floats, or a label as int32 in the same memory. */
-typedef lam_term lam_reference_loss(lam_tape *tape, lam_term y, const float *target, size_t count, bool logits);
-lam_reference_loss *lam_reference_loss_of(const lam_loss_type *loss);
+/* A row of an output and what it is compared with: numbers that lie next to each other, targets as the options change them. */
+typedef struct lam_reference_row {
+  lam_tape *tape;
+  const lam_loss_options *options;
+  const double *delta; /* huber's */
+  lam_term y, t;
+  size_t count, label; /* the label instead of t where the loss takes labels */
+  bool logits;         /* y are logits */
+} lam_reference_row;
+lam_term lam_reference_row_loss(const lam_reference_row *row);
+bool lam_reference_has_loss(lam_loss loss);
+
+/* The loss of the batch, of all outputs, with penalties (reference_total.c). */
+lam_term lam_reference_total(lam_reference *reference);
 
 /* An activation over `count` numbers that lie next to each other; y may be x. */
 void lam_reference_activate(lam_tape *tape, const lam_reference_function *function, const lam_term *x, lam_term *y, size_t count);
 
 /* Numbers that follow are of this row. */
-static inline void lam_reference_row(lam_reference *reference, size_t row) { reference->tape.unclear = &reference->unclear[row]; }
+static inline void lam_reference_at_row(lam_reference *reference, size_t row) {
+  reference->tape.unclear = &reference->unclear[row];
+}
 
 /* log sum_j exp(x_j - m) and the terms next to each other x_j - m, m being the largest. */
 lam_term lam_reference_log_sum(lam_tape *tape, lam_term x, size_t count, lam_term *shifted);

@@ -139,7 +139,7 @@ static void prelu(lam_reference *r, size_t index, lam_term *y) {
   for (size_t i = 0; i < r->rows * width; i++) {
     lam_term x = lam_reference_input(r, index, 0) + (lam_term)i,
              slope = lam_reference_weight(r, index, 0) + (lam_term)(i % width);
-    lam_reference_row(r, i / width);
+    lam_reference_at_row(r, i / width);
     y[i] = lam_tape_above(&r->tape, x, 0) ? x : lam_times(&r->tape, x, slope);
   }
 }
@@ -187,7 +187,7 @@ static void merge(lam_reference *r, size_t index, lam_term *y) {
   double part = 1 / (double)node->input_count;
   lam_term share = lam_tape_leaf(&r->tape, part, 0x1p-24 * part);
   for (size_t i = 0; i < r->rows * node->width; i++) {
-    lam_reference_row(r, i / node->width);
+    lam_reference_at_row(r, i / node->width);
     y[i] = lam_reference_input(r, index, 0) + (lam_term)i;
     for (size_t k = 1; k < node->input_count; k++)
       y[i] = merge_two(&r->tape, type, y[i], lam_reference_input(r, index, k) + (lam_term)i);

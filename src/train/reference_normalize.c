@@ -126,7 +126,7 @@ void lam_reference_softmax(lam_reference *r, size_t index, lam_term *y) {
   (void)lam_find_axes(&node->shape, (const lam_axes *)node->layer->options, together);
   for (size_t i = 0; i < node->shape.rank; i++) groups *= together[i] ? 1 : node->shape.size[i];
   for (size_t row = 0; row < r->rows; row++, y += node->width) {
-    lam_reference_row(r, row);
+    lam_reference_at_row(r, row);
     for (size_t i = 0; i < node->width; i++) y[i] = zero;
     for (size_t group = 0; group < groups; group++) softmax_group(r, index, together, row, group, y);
   }

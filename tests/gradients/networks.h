@@ -32,11 +32,17 @@ typedef struct middle {
   lam_merge_type merge;
 } middle;
 
+/* What targets are, where the loss takes no labels: rows that sum to 1, of which some are 0; 0 and 1; only one 1; -1 and 1; any.
+ */
+typedef enum target_kind { SHARES, YES_OR_NO, ONE_HOT, SIGNS, NUMBERS } target_kind;
+
 /* A loss, with the activation of the output before it. */
 typedef struct head {
-  lam_loss loss;
+  lam_loss_options loss;
   lam_activation last;
-  bool from_logits, no_fusion;
+  target_kind targets;
+  bool no_fusion, weighted; /* weighted: rows have weights */
+  bool several;             /* the output has two axes */
 } head;
 
 extern const middle middles[];
