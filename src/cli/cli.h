@@ -73,15 +73,15 @@ enum { MAX_WRITTEN = 256 };
 /* Every option's value. */
 typedef struct settings {
   const char *data, *data_dir, *only, *model, *layers, *gemm, *wisdom, *resume, *input, *config, *target, *delimiter, *vet;
-  const char *metrics;
+  const char *metrics, *monitor, *reduce_lr, *csv_log, *save_best, *class_weights;
   const char *save, *json, *output; /* json: "-" is standard output */
   const char *plot, *plot_mistakes, *plot_weights, *class_names;
   lam_loss loss; /* LAM_NO_LOSS: not given */
   lam_optimizer_type optimizer;
-  text_list optimizer_options;
+  text_list optimizer_options, loss_options;
   float learning_rate; /* 0: the optimizer's own */
   double validation_split, held_out;
-  size_t epochs, batch, threads, draw, samples;
+  size_t epochs, batch, threads, draw, samples, early_stopping;
   uint64_t seed;
   switch_state confusion;
   bool from_logits, no_fusion, no_header, no_target, standardize, quiet, classes, probabilities, dot, help, print_config;
@@ -191,6 +191,22 @@ void print_metrics(FILE *stream, const lam_trainer *trainer);
 /* ,"metrics":[{"name","value","standard_error"}], and of an epoch ,"metrics":{NAME:value},"val_metrics":{}; likewise. */
 void json_metrics(FILE *file, const lam_trainer *trainer);
 void json_metric_history(FILE *file, const lam_trainer *trainer, size_t epoch);
+
+/* ---- callbacks.c: what a training does beside its steps ---- */
+
+typedef struct callbacks {
+  lam_hook *hooks[4], *stopping; /* stopping: one of them, or NULL */
+  size_t count;
+  const float *class_weights;
+  size_t class_weight_count;
+} callbacks;
+
+/* Checks their options before anything is opened; makes them, which belong to the context. */
+int check_callbacks(const settings *options);
+int add_callbacks(const settings *options, lam_context *context, callbacks *made);
+/* Whether --early-stopping ended the fit; prints a line about that, or nothing. */
+bool stopped_early(const callbacks *made);
+void print_early_stop(FILE *stream, const settings *options, const callbacks *made);
 
 /* ---- the commands ---- */
 int run_train(const settings *options);

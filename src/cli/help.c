@@ -5,9 +5,15 @@
 #include "cli/cli.h"
 #include <string.h>
 
+/* Those that can be written: not none, and not the loss that is a function of one's own. */
 static void print_names(lam_names names) {
-  for (lam_names name = names; *name; name++)
-    if (strcmp(*name, "none") != 0) printf("%s%s", *name, name[1] ? ", " : "\n");
+  const char *before = "";
+  for (lam_names name = names; *name; name++) {
+    if (strcmp(*name, "none") == 0 || strcmp(*name, "custom") == 0) continue;
+    printf("%s%s", before, *name);
+    before = ", ";
+  }
+  putchar('\n');
 }
 
 static void print_option(const cli_option *option) {

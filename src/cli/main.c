@@ -21,6 +21,8 @@ const cli_command cli_commands[] = {
     "  lamina train --data digits --only 0,1 --layers 1:sigmoid --loss binary_crossentropy --epochs 20\n"
     "  lamina train --data mnist --layers 512:relu,10:softmax --loss mean_squared_error \\\n"
     "    --optimizer rmsprop --optimizer-option epsilon_outside=1 --batch 128 --epochs 5\n"
+    "  lamina train --data fashion-mnist --layers 256:relu,15:softmax --loss sparse_categorical_crossentropy \\\n"
+    "    --validation-split 0.1 --epochs 100 --early-stopping 5 --reduce-lr 0.5:2 --save-best best.safetensors --csv-log log.csv\n"
     "  lamina train --resume fashion.safetensors --data fashion-mnist --epochs 5\n",
     run_train },
   { "evaluate", EVALUATE, "--model FILE --data NAME [options]", "loss, accuracy and confusion of a saved model",

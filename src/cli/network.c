@@ -5,6 +5,7 @@
 #include "blas/gemm.h"
 #include "cli/cli.h"
 #include "layers/layers.h"
+#include "layers/losses.h"
 #include "train/trainer.h"
 #include <stdlib.h>
 #include <string.h>
@@ -102,29 +103,67 @@ int load_model(lam_context *context, const settings *options, lam_model **model)
 
 /* ---- how it is trained ---- */
 
-static int read_optimizer_option(lam_context *context, const char *text, lam_optimizer_options *optimizer) {
-  char name[64];
-  const char *equals = strchr(text, '=');
-  size_t length = equals ? (size_t)(equals - text) : 0;
-  if (!length || length >= sizeof name)
-    return wrong_usage("--optimizer-option takes NAME=VALUE, for example momentum=0.9, not \"%s\"", text);
-  memcpy(name, text, length);
-  name[length] = 0;
-  if (strcmp(name, "type") == 0) return wrong_usage("--optimizer-option: the optimizer itself is --optimizer %s", equals + 1);
-  if (lam_field_parse(context, "option of the optimizer", lam_optimizer_fields, optimizer, name, equals + 1))
-    return wrong_usage("--optimizer-option: %s", lam_error_message(context));
+/* An option NAME=VALUE that sets a field of a struct. */
+typedef struct field_option {
+  const char *option, *example;
+  const char *what; /* "optimizer" */
+  const lam_field *fields;
+  const char *apart[3][2]; /* fields that have an option of their own */
+} field_option;
+
+static const field_option optimizer_option = {
+  "--optimizer-option", "momentum=0.9", "optimizer", lam_optimizer_fields, { { "type", "--optimizer NAME" } }
+};
+static const field_option loss_option = { "--loss-option",
+                                          "label_smoothing=0.1",
+                                          "loss",
+                                          lam_loss_fields,
+                                          { { "loss", "--loss NAME" }, { "from_logits", "--from-logits" } } };
+
+static int read_field(lam_context *context, const field_option *of, const text_list *list, void *values) {
+  for (size_t i = 0; i < list->count; i++) {
+    char name[64], what[64];
+    const char *text = list->item[i], *equals = strchr(text, '=');
+    size_t length = equals ? (size_t)(equals - text) : 0;
+    if (!length || length >= sizeof name)
+      return wrong_usage("%s takes NAME=VALUE, for example %s, not \"%s\"", of->option, of->example, text);
+    memcpy(name, text, length);
+    name[length] = 0;
+    for (size_t j = 0; of->apart[j][0]; j++)
+      if (strcmp(of->apart[j][0], name) == 0) return wrong_usage("%s: %s is written %s", of->option, name, of->apart[j][1]);
+    snprintf(what, sizeof what, "option of the %s", of->what);
+    if (lam_field_parse(context, what, of->fields, values, name, equals + 1))
+      return wrong_usage("%s: %s", of->option, lam_error_message(context));
+  }
   return EXIT_OK;
 }
 
+/* What the command line says of the loss, into the options of a trainer. */
+static int read_loss(const settings *options, lam_context *context, lam_trainer_options *trainer) {
+  trainer->loss = options->loss;
+  trainer->from_logits = options->from_logits;
+  trainer->losses = NULL;
+  trainer->loss_count = 0;
+  if (!options->loss_options.count) return EXIT_OK;
+  if (!options->loss) return wrong_usage("--loss-option goes with --loss NAME");
+  lam_loss_options *loss = program_memory(1, sizeof *loss);
+  *loss = (lam_loss_options){ .loss = options->loss, .from_logits = options->from_logits };
+  int code = read_field(context, &loss_option, &options->loss_options, loss);
+  for (size_t i = 0; i < options->loss_options.count; i++) /* who names a class means it */
+    if (strncmp(options->loss_options.item[i], "ignore_class=", strlen("ignore_class=")) == 0) loss->ignore = true;
+  trainer->loss = LAM_NO_LOSS;
+  trainer->from_logits = false;
+  trainer->losses = loss;
+  trainer->loss_count = 1;
+  return code;
+}
+
 int read_trainer_options(const settings *options, lam_context *context, lam_trainer_options *trainer) {
-  *trainer = (lam_trainer_options){ .loss = options->loss, .from_logits = options->from_logits, .no_fusion = options->no_fusion };
+  *trainer = (lam_trainer_options){ .no_fusion = options->no_fusion };
   trainer->optimizer.type = options->optimizer;
   trainer->optimizer.learning_rate = options->learning_rate;
-  for (size_t i = 0; i < options->optimizer_options.count; i++) {
-    int code = read_optimizer_option(context, options->optimizer_options.item[i], &trainer->optimizer);
-    if (code) return code;
-  }
-  return EXIT_OK;
+  int code = read_loss(options, context, trainer);
+  return code ? code : read_field(context, &optimizer_option, &options->optimizer_options, &trainer->optimizer);
 }
 
 int make_trainer(const settings *options, lam_model *model, lam_trainer **trainer) {
@@ -132,15 +171,14 @@ int make_trainer(const settings *options, lam_model *model, lam_trainer **traine
   lam_trainer_options how;
   *trainer = lam_trainer_create(model, NULL);
   if (!*trainer || lam_trainer_get_options(*trainer, &how)) return library_failed(context);
-  if (options->loss) {
-    how.loss = options->loss;
-    how.from_logits = false;
-    how.losses = NULL;
-    how.loss_count = 0;
+  if (options->loss || options->loss_options.count) {
+    int code = read_loss(options, context, &how);
+    if (code) return code;
+  } else if (options->from_logits && how.loss_count) {
+    return wrong_usage("--from-logits goes with --loss NAME: the model's loss has options of its own");
+  } else if (options->from_logits) {
+    how.from_logits = true;
   }
-  if (options->from_logits && how.loss_count)
-    return wrong_usage("--from-logits goes with --loss NAME: each output has a loss of its own");
-  if (options->from_logits) how.from_logits = true;
   if (options->no_fusion) how.no_fusion = true;
   if (!lam_loss_of(&how, 0).loss && how.loss_count < 2)
     return wrong_usage("\"%s\" does not say with which loss it was trained; write it: --loss NAME", options->model);

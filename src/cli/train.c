@@ -10,6 +10,7 @@
 #include "cli/plot.h"
 #include "cli/progress.h"
 #include "graph/model.h"
+#include "layers/losses.h"
 #include "train/trainer.h"
 #include <signal.h>
 #include <string.h>
@@ -22,6 +23,7 @@ typedef struct training {
   lam_model *model;
   lam_trainer *trainer;
   progress shown;
+  callbacks callbacks;
   size_t epoch, step, steps; /* where the training is */
   bool stopped;              /* before it was done */
   measurement result;        /* on the test part; rows 0: there is none */
@@ -54,6 +56,7 @@ static int check_options(const settings *options, const char *path) {
   if (!code) code = check_layers(options);
   if (!code) code = check_source(options);
   if (!code) code = check_metrics(options);
+  if (!code) code = check_callbacks(options);
   if (!code && path && strcmp(path, "-") == 0) code = wrong_usage("--save takes the name of a file, not \"-\"");
   if (!code && path && options->json && strcmp(path, options->json) == 0)
     code = wrong_usage("%s and --json both write \"%s\"; write two names", options->save ? "--save" : "--resume", path);
@@ -90,13 +93,19 @@ static bool same_network(const lam_model *a, const lam_model *b) {
 /* The name of the first field of a table in which two structs differ, or NULL. */
 static const char *difference(const lam_field *fields, const void *a, const void *b) {
   static const size_t sizes[] = {
-    [LAM_FIELD_FLOAT] = sizeof(float), [LAM_FIELD_SIZE] = sizeof(size_t),      [LAM_FIELD_SEED] = sizeof(uint64_t),
-    [LAM_FIELD_FLAG] = sizeof(bool),   [LAM_FIELD_SHAPE] = sizeof(lam_shape),  [LAM_FIELD_AXES] = sizeof(lam_axes),
-    [LAM_FIELD_INTEGER] = sizeof(int32_t), [LAM_FIELD_ENUM] = sizeof(int),    [LAM_FIELD_LIST] = sizeof(lam_numbers),
+    [LAM_FIELD_FLOAT] = sizeof(float),     [LAM_FIELD_SIZE] = sizeof(size_t),     [LAM_FIELD_SEED] = sizeof(uint64_t),
+    [LAM_FIELD_FLAG] = sizeof(bool),       [LAM_FIELD_SHAPE] = sizeof(lam_shape), [LAM_FIELD_AXES] = sizeof(lam_axes),
+    [LAM_FIELD_INTEGER] = sizeof(int32_t), [LAM_FIELD_ENUM] = sizeof(int),        [LAM_FIELD_LIST] = sizeof(lam_numbers),
   };
   for (; fields->name; fields++)
     if (memcmp((const char *)a + fields->offset, (const char *)b + fields->offset, sizes[fields->kind]) != 0) return fields->name;
   return NULL;
+}
+
+/* Of the loss, whichever way the options say it, and of what belongs to it. */
+static const char *loss_difference(const lam_trainer *a, const lam_trainer *b) {
+  const char *differs = difference(lam_loss_fields, &a->losses[0].options, &b->losses[0].options);
+  return differs ? differs : a->options.no_fusion == b->options.no_fusion ? NULL : "no_fusion";
 }
 
 /* What the checkpoint says may be said again, as a file of options does; what is said must then be the same. */
@@ -115,7 +124,11 @@ static int check_agreement(const training *run) {
   lam_trainer *said = lam_trainer_make(run->model, &how);
   if (!said || lam_trainer_get_options(said, &how) || lam_trainer_get_options(run->trainer, &was))
     return library_failed(run->context);
-  if (options->loss) differs = difference(lam_trainer_fields, &how, &was);
+  if (options->loss) differs = loss_difference(said, run->trainer);
+  if (options->reduce_lr) { /* the rate is where the training has brought it */
+    how.optimizer.learning_rate = was.optimizer.learning_rate;
+    how.optimizer.schedule = was.optimizer.schedule;
+  }
   bool optimizer =
       was_written(options, offsetof(settings, optimizer)) || options->learning_rate > 0 || options->optimizer_options.count;
   if (!differs && optimizer) differs = difference(lam_optimizer_fields, &how.optimizer, &was.optimizer);
@@ -154,6 +167,7 @@ static int prepare(training *run) {
   int code = run->options->resume ? load(run) : build(run);
   if (!code && lam_trainer_get_options(run->trainer, &how)) code = library_failed(run->context);
   if (!code) code = add_metrics(run->options, run->trainer);
+  if (!code) code = add_callbacks(run->options, run->context, &run->callbacks);
   if (!code) code = encode_targets(run->context, run->model, lam_loss_of(&how, 0).loss, &run->data.train);
   if (!code) code = encode_targets(run->context, run->model, lam_loss_of(&how, 0).loss, &run->data.test);
   return code;
@@ -177,13 +191,18 @@ static int fit(training *run) {
                           .validation_split = options->validation_split,
                           .callback = tell,
                           .user = run,
+                          .callbacks = run->callbacks.hooks,
+                          .callback_count = run->callbacks.count,
+                          .class_weights = run->callbacks.class_weights,
+                          .class_weight_count = run->callbacks.class_weight_count,
                           .resume = options->resume != NULL };
   watch_signals();
   lam_status status = lam_fit(run->trainer, run->data.train, &how);
   progress_end(&run->shown);
   size_t done;
   lam_trainer_history(run->trainer, &done);
-  run->stopped = lam_trainer_stopped(run->trainer) && done < options->epochs;
+  run->stopped = lam_trainer_stopped(run->trainer) && done < options->epochs && !stopped_early(&run->callbacks);
+  if (!status && run->shown.stream) print_early_stop(run->shown.stream, options, &run->callbacks);
   return status ? library_failed(run->context) : EXIT_OK;
 }
 
