@@ -23,6 +23,8 @@
 /* A panel of lanes, packed on the stack: PACK_K long. A block of rows, packed in the scratch, has at most BLOCK_ROWS. */
 enum { PACK_FLOATS = 8192, PACK_K = PACK_FLOATS / TILE_LANES };
 enum { BLOCK_ROWS = 44 * TILE_ROWS };
+/* Products of one vector of lanes with so many numbers on the other side begin at once. */
+enum { NARROW = 1024 };
 
 /* One operand: element i along its own side of C, at k = l, is at[i * step + l * k_step]. */
 typedef struct operand {
@@ -217,20 +219,57 @@ static void run_turned(const product *p) {
   }
 }
 
-/* Lanes all of which stay in the nearest cache: row after row, so that C is written as it lies. With next to no k, writing is all
- * there is, and whole rows are quickest. */
+/* One k: every row of C is a multiple of the lanes, and writing is all there is. */
+static void run_outer(const product *p) {
+  const size_t whole = p->lane_count / LAM_LANES * LAM_LANES, rest = p->lane_count - whole;
+  const float *x = p->lanes.at;
+  const lam_vec last = vec_load_n(x + whole, rest);
+  for (size_t r = 0; r < p->row_count; ++r) {
+    const lam_vec y = vec_splat(p->rows.at[r * p->rows.step]);
+    float *c = p->c + r * p->c_row;
+    for (size_t v = 0; v < whole; v += LAM_LANES) vec_store(c + v, vec_fma(y, vec_load(x + v), vec_zero()));
+    if (rest) vec_store_n(c + whole, vec_fma(y, last, vec_zero()), rest);
+  }
+}
+
+/* Lanes all of which stay in the nearest cache: row after row, so that C is written as it lies. */
 static void run_short(const product *p) {
   const block b = { .row_count = p->row_count, .k = p->k };
-  const bool wide = p->k <= 2 && p->lane_count >= WIDE_LANES;
   tile t = tile_of(p, &b);
+  if (p->k == 1 && p->c_lane == 1 && !t.finish) {
+    run_outer(p);
+    return;
+  }
   for (size_t r = 0, rows; r < p->row_count; r += rows) {
-    rows = wide ? 1 : next_rows(p->row_count - r);
+    rows = next_rows(p->row_count - r);
     t.a = p->rows.at + r * p->rows.step;
     for (size_t lane = 0; lane < p->lane_count; lane += t.lanes) {
-      t.lanes = next_lanes(p->lane_count - lane, wide);
+      t.lanes = next_lanes(p->lane_count - lane, false);
       t.b = p->lanes.at + lane;
       run_tile(p, &t, r, rows, lane);
     }
+  }
+}
+
+/* A few rows and next to no lanes, as the last layers of small networks have them: what would decide how to compute it costs more
+ * than computing it. */
+static void run_narrow(const product *p) {
+  const block b = { .row_count = p->row_count, .k = p->k };
+  tile t = tile_of(p, &b);
+  if (p->k == 1 && p->c_lane == 1 && !t.finish) {
+    run_outer(p);
+    return;
+  }
+  t.lanes = p->lane_count;
+  t.bias = p->bias;
+  t.a = p->rows.at;
+  t.b = p->lanes.at;
+  t.c = p->c;
+  for (size_t left = p->row_count, rows; left > 0; left -= rows) {
+    rows = left >= 2 * TILE_ROWS ? TILE_ROWS : next_rows(left);
+    find_tile(rows, t.lanes)(&t);
+    t.a += rows * p->rows.step;
+    t.c += rows * p->c_row;
   }
 }
 
@@ -305,6 +344,13 @@ void LAM_KERNEL(gemm)(int transa, int transb, size_t m, size_t n, size_t k, floa
   const operand left = { a, transa ? 1 : lda, transa ? lda : 1 }, right = { b, transb ? ldb : 1, transb ? 1 : ldb };
   const float *bias = epilogue ? epilogue->bias : NULL;
   const bool relu = epilogue && epilogue->relu;
+  /* Making both products and weighing them takes longer than the smallest ones. */
+  if (transb ? m == 1 && n * k <= NARROW : n <= LAM_LANES && m * k <= NARROW) {
+    const product narrow = transb ? (product){ right, left, n, m, k, alpha, beta, c, 1, ldc, bias, true, relu }
+                                  : (product){ left, right, m, n, k, alpha, beta, c, ldc, 1, bias, false, relu };
+    run_narrow(&narrow);
+    return;
+  }
   const product along = { left, right, m, n, k, alpha, beta, c, ldc, 1, bias, false, relu },
                 across = { right, left, n, m, k, alpha, beta, c, 1, ldc, bias, true, relu };
   const product *p = cost(&across) < cost(&along) ? &across : &along;
