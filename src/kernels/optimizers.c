@@ -255,12 +255,13 @@ void LAM_KERNEL(lion)(float *w, float *m, const float *g, float rate, float beta
   update_all(lion_step, &r, w, m, NULL, g, count);
 }
 
-/* m is the linear term, v the sum of squares; rate is 1 / rate, first 2 l2_shrinkage, l2 all of the quadratic term's rest. */
+/* m is the linear term, v the sum of squares; rate is 1 / rate, first 2 l2_shrinkage, l2 all of the quadratic term's rest. The
+ * difference of the two roots is g^2 / (their sum), in which nothing cancels; where both are 0, it is 0. */
 LAM_INLINE lam_update ftrl_step(lam_update u, lam_vec g, const lam_rates *r) {
   lam_vec before = vec_sqrt(u.v);
   u.v = vec_fma(g, g, u.v);
-  lam_vec root = vec_sqrt(u.v);
-  lam_vec pull = vec_mul(vec_sub(root, before), r->rate);
+  lam_vec root = vec_sqrt(u.v), roots = vec_max(vec_splat(0x1p-126f), vec_add(root, before));
+  lam_vec pull = vec_mul(vec_div(vec_mul(g, g), roots), r->rate);
   u.m = vec_add(u.m, vec_fnma(pull, u.w, vec_fma(r->first, u.w, g)));
   lam_vec clipped = vec_min(r->l1, vec_max(vec_neg(r->l1), u.m));
   u.w = vec_div(vec_sub(clipped, u.m), vec_fma(root, r->rate, r->l2));

@@ -138,7 +138,6 @@ static lam_status begin_fit(lam_fit_state *fit) {
   if (!status) status = begin_callbacks(fit);
   if (!status) status = record_class_names(trainer->model, fit->data);
   if (status) return status;
-  if (options->resume) lam_trainer_restore(trainer);
   lam_record_scaling(trainer->model, fit->data);
   trainer->stopped = false;
   return LAM_OK;
@@ -283,6 +282,7 @@ static lam_status run_epochs(lam_fit_state *fit) {
   lam_fp_mode mode = lam_fp_enter();
   lam_blas_enter(trainer->object.context);
   lam_status status = lam_feed_start(&fit->feed, trainer->position.epoch, trainer->position.step, fit->epochs);
+  if (!status && fit->options->resume) lam_trainer_restore(trainer); /* from here on nothing refuses the fit */
   while (!status && !trainer->stopped && trainer->position.epoch < fit->epochs) status = run_epoch(fit);
   lam_feed_stop(&fit->feed);
   if (!status) lam_trainer_average(trainer);

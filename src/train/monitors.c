@@ -75,7 +75,9 @@ static void recall_stopping(lam_hook *hook, const lam_progress *progress) {
 
 static lam_status end_stopping(lam_hook *hook, lam_trainer *trainer) {
   const lam_stopping *s = (const lam_stopping *)hook;
-  if (s->restores && hook->state.has_weights) memcpy(trainer->model->values, s->weights, s->weight_count * sizeof *s->weights);
+  if (!s->restores || !hook->state.has_weights) return LAM_OK;
+  lam_trainer_restore(trainer); /* averages are in the weights' place already, but these are the weights of then */
+  memcpy(trainer->model->values, s->weights, s->weight_count * sizeof *s->weights);
   return LAM_OK;
 }
 

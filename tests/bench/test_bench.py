@@ -216,7 +216,7 @@ def test_wrong_command_lines_are_answered_with_a_sentence():
         (["--net", "4--3"], "train", "--net", "4--3"),
         (["--batch", "1,,2"], "train", "--batch", "1,,2"),
         (["--batch", "99999999999"], "train", "--batch", "99999999999"),
-        (["adam"], "train", "--optimizer", "adamm"),
+        (["optimizer", "adamm", "nearest are adam"], "train", "--optimizer", "adamm"),
         (["loss", "mean_squared", "mean_squared_error"], "train", "--loss", "mean_squared"),
         (["openblass", "native"], "gemm", "--backends", "openblass"),
         (["missing", "native,"], "gemm", "--backends", "native,"),

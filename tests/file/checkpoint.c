@@ -46,7 +46,29 @@ static const lam_optimizer_options optimizers[] = {
   { .type = LAM_RMSPROP, .epsilon_outside = true },
   { .type = LAM_SGD },
   { .type = LAM_SGD, .momentum = 0.9f, .nesterov = true },
+  { .type = LAM_ADAMW, .weight_decay = 0.5f, .use_ema = true, .ema_overwrite_frequency = 4, .gradient_accumulation_steps = 2 },
+  { .type = LAM_NADAM,
+    .schedule = { .type = LAM_COSINE_DECAY, .decay_steps = 9, .warmup_steps = 5, .warmup_target = 0.1f },
+    .global_clipnorm = 0.1f,
+    .use_ema = true },
+  { .type = LAM_RMSPROP,
+    .momentum = 0.5f,
+    .centered = true,
+    .weight_decay = 0.5f,
+    .clipnorm = 0.1f,
+    .schedule = { .type = LAM_PIECEWISE_CONSTANT_DECAY,
+                  .boundaries = { { 3, 11 }, 2 },
+                  .values = { { 0.1f, 0.0f, 0.05f }, 3 } } },
+  { .type = LAM_ADAM, .amsgrad = true, .schedule = { .type = LAM_COSINE_DECAY_RESTARTS, .decay_steps = 3, .m_mul = 0.5f } },
+  { .type = LAM_FTRL, .l1 = 0.1f, .l2_shrinkage = 0.1f, .beta = 0.5f, .gradient_accumulation_steps = 5 },
 };
+
+/* Biases do not decay. */
+static lam_trainer *without_decay_of_biases(lam_model *model, const lam_trainer_options *options) {
+  lam_trainer *trainer = lam_trainer_create(model, options);
+  if (trainer) assert_int_equal(lam_exclude_from_weight_decay(trainer, "bias"), LAM_OK);
+  return trainer;
+}
 
 /* The small model with noise, which a resumed fit must draw as if it had never stopped, with moving statistics, a penalty, a
  * constraint and a frozen layer. */
@@ -63,21 +85,35 @@ static lam_model *noisy_model(lam_context *context) {
   return lam_model_create(&x, 1);
 }
 
+static void assert_same_bits(const lam_trainer *a, const lam_trainer *b) {
+  static const char *const states[] = { "average", "gradient_accumulator", "velocity", "momentum", "linear" };
+  const lam_model *first = lam_trainer_model(a), *second = lam_trainer_model(b);
+  for (size_t w = 0; w < lam_model_parameter_count(first); ++w) {
+    lam_parameter one, other;
+    lam_model_parameter(first, w, &one);
+    lam_model_parameter(second, w, &other);
+    assert_memory_equal(one.data, other.data, one.count * sizeof(float));
+    for (size_t s = 0; s < sizeof states / sizeof *states; ++s) {
+      const float *x = lam_optimizer_state(a, states[s], w), *y = lam_optimizer_state(b, states[s], w);
+      assert_true(!x == !y);
+      if (x) assert_memory_equal(x, y, one.count * sizeof(float));
+    }
+  }
+}
+
 static void a_resumed_fit_ends_in_the_bits_of_an_uninterrupted_one(void **state) {
   (void)state;
   const size_t steps = (ROWS + BATCH - 1) / BATCH;
-  for (size_t o = 0; o < sizeof optimizers / sizeof *optimizers; ++o)
-    for (size_t after = 1; after <= EPOCHS * steps; after += 3) {
-      const lam_trainer_options options = { .loss = LAM_SPARSE_CATEGORICAL_CROSSENTROPY, .optimizer = optimizers[o] };
-      lam_fit_options fit = { .epochs = EPOCHS, .batch_size = BATCH };
-      lam_context *a = lam_context_create(&(lam_context_options){ .seed = 9, .gemm = "native" });
-      lam_trainer *whole = lam_trainer_create(noisy_model(a), &options);
-      assert_int_equal(lam_fit(whole, data(a), &fit), LAM_OK);
-
+  for (size_t o = 0; o < sizeof optimizers / sizeof *optimizers; ++o) {
+    const lam_trainer_options options = { .loss = LAM_SPARSE_CATEGORICAL_CROSSENTROPY, .optimizer = optimizers[o] };
+    lam_context *a = lam_context_create(&(lam_context_options){ .seed = 9, .gemm = "native" });
+    lam_trainer *whole = without_decay_of_biases(noisy_model(a), &options);
+    assert_int_equal(lam_fit(whole, data(a), &(lam_fit_options){ .epochs = EPOCHS, .batch_size = BATCH }), LAM_OK);
+    for (size_t after = 1; after <= EPOCHS * steps; ++after) {
       interruption i = { .after = after };
-      fit.callback = save_and_stop, fit.user = &i;
+      lam_fit_options fit = { .epochs = EPOCHS, .batch_size = BATCH, .callback = save_and_stop, .user = &i };
       lam_context *b = lam_context_create(&(lam_context_options){ .seed = 9, .gemm = "native" });
-      assert_int_equal(lam_fit(lam_trainer_create(noisy_model(b), &options), data(b), &fit), LAM_OK);
+      assert_int_equal(lam_fit(without_decay_of_biases(noisy_model(b), &options), data(b), &fit), LAM_OK);
       lam_context_destroy(b);
 
       // Another context, of another seed: the checkpoint has its own.
@@ -95,15 +131,42 @@ static void a_resumed_fit_ends_in_the_bits_of_an_uninterrupted_one(void **state)
         assert_memory_equal(&first[e].loss, &second[e].loss, sizeof(double));
         assert_memory_equal(&first[e].accuracy, &second[e].accuracy, sizeof(double));
       }
-      for (size_t w = 0; w < lam_model_parameter_count(lam_trainer_model(whole)); ++w) {
-        lam_parameter before, after_resume;
-        lam_model_parameter(lam_trainer_model(whole), w, &before);
-        lam_model_parameter(lam_trainer_model(resumed), w, &after_resume);
-        assert_memory_equal(before.data, after_resume.data, before.count * sizeof(float));
-      }
-      lam_context_destroy(a);
+      assert_same_bits(whole, resumed);
       lam_context_destroy(c);
     }
+    lam_context_destroy(a);
+  }
+}
+
+/* Also where the averages were in the weights' place already when it was saved. */
+static void a_fit_goes_on_from_the_checkpoint_of_one_that_ended(void **state) {
+  (void)state;
+  for (size_t o = 0; o < sizeof optimizers / sizeof *optimizers; ++o) {
+    const lam_trainer_options options = { .loss = LAM_SPARSE_CATEGORICAL_CROSSENTROPY, .optimizer = optimizers[o] };
+    lam_fit_options fit = { .epochs = EPOCHS, .batch_size = BATCH };
+    lam_context *a = lam_context_create(&(lam_context_options){ .seed = 9, .gemm = "native" });
+    lam_trainer *whole = without_decay_of_biases(noisy_model(a), &options);
+    assert_int_equal(lam_fit(whole, data(a), &fit), LAM_OK);
+
+    lam_context *b = lam_context_create(&(lam_context_options){ .seed = 9, .gemm = "native" });
+    lam_trainer *shorter = without_decay_of_biases(noisy_model(b), &options);
+    fit.epochs = EPOCHS - 1;
+    assert_int_equal(lam_fit(shorter, data(b), &fit), LAM_OK);
+    assert_int_equal(lam_trainer_save(shorter, path), LAM_OK);
+
+    lam_context *c = lam_context_create(&(lam_context_options){ .seed = 1, .gemm = "native" });
+    lam_trainer *resumed = lam_trainer_load(c, path);
+    if (!resumed) fail_msg("%s", lam_error_message(c));
+    assert_same_bits(shorter, resumed);
+    fit.epochs = EPOCHS, fit.resume = true;
+    assert_int_equal(lam_fit(resumed, data(c), &fit), LAM_OK);
+    assert_same_bits(whole, resumed);
+    assert_int_equal(lam_fit(shorter, data(b), &fit), LAM_OK);
+    assert_same_bits(whole, shorter);
+    lam_context_destroy(a);
+    lam_context_destroy(b);
+    lam_context_destroy(c);
+  }
 }
 
 /* What was frozen since is for the next trainer. */
@@ -216,6 +279,7 @@ int main(void) {
 #define WITH_FILE(test) cmocka_unit_test_setup_teardown(test, make_data, remove_file)
   const struct CMUnitTest tests[] = {
     WITH_FILE(a_resumed_fit_ends_in_the_bits_of_an_uninterrupted_one),
+    WITH_FILE(a_fit_goes_on_from_the_checkpoint_of_one_that_ended),
     WITH_FILE(a_checkpoint_keeps_what_is_frozen_as_its_trainer_has_it),
     WITH_FILE(a_checkpoint_saved_again_gives_the_same_bytes_and_opens_as_a_model),
     WITH_FILE(positions_that_cannot_be_are_refused),
