@@ -92,7 +92,7 @@ static void run_step(profile *p, size_t round) {
     (void)sums;
     look(&p->parts[plan->operation_count + 1].seconds[round], &last);
   }
-  lam_trainer_update(trainer, plan->gradients);
+  lam_trainer_update(trainer, plan->gradients, 1.0);
   look(&p->parts[plan->operation_count + 2].seconds[round], &last);
   p->next += step.rows;
 }

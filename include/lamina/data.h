@@ -129,6 +129,21 @@ LAM_API size_t lam_dataset_classes(const lam_dataset *dataset);
 /* The name of a class of the first target, "setosa"; NULL where it has none. Lives as long as the dataset. Since 0.1. */
 LAM_API const char *lam_dataset_class_name(const lam_dataset *dataset, size_t label);
 
+/* ---- arrays, before they are data --------------------------------------------------------------------------------- */
+
+/* Keras's one_hot and to_categorical: of outer x inner labels, dense in memory, the array outer x classes x inner with a 1 where
+ * the class is the label and 0 elsewhere; inner is 1 where the classes are the last axis. A label outside [0, classes), such as
+ * -1, gives zeros; lam_one_hot refuses it. Thread-safe. Errors: LAM_NO_HANDLE. Since 0.1. */
+LAM_API lam_status lam_one_hot_array(const int32_t *labels, size_t outer, size_t inner, size_t classes, float *out);
+
+/* Keras's normalize: out = x / max(norm, epsilon), x being outer x count x inner, the norms taken along the middle one in double:
+ * (sum |x|^order)^(1/order), or with INFINITY the largest |x|. order 0: 2; else at least 1. epsilon 0: 1e-12; else above 0.
+ * Numbers beside a NaN become NaN; an infinity becomes NaN and finite numbers beside it 0. Each result is within 2^-24 of itself,
+ * and 2^-40 more where the order is neither 1 nor 2. `out` may be x. Thread-safe. Errors: LAM_NO_HANDLE, LAM_INVALID_ARGUMENT for
+ * an order or epsilon out of range. Since 0.1. */
+LAM_API lam_status lam_normalize_array(const float *x, size_t outer, size_t count, size_t inner, float order, float epsilon,
+                                       float *out);
+
 #ifdef __cplusplus
 }
 #endif

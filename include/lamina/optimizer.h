@@ -112,6 +112,9 @@ typedef struct lam_optimizer_options {
   float ema_momentum;                 /* 0.99: average = ema_momentum average + (1 - ema_momentum) w; the first is w itself */
   size_t ema_overwrite_frequency;     /* the averages also take the weights' place each so many updates; 0: only at the end */
   size_t gradient_accumulation_steps; /* steps whose mean gradient makes one update; 0 and 1: each step is an update */
+  /* 1. For a loop of one's own whose loss was multiplied by it: lam_apply_gradients divides the gradients by it before all else.
+   * fit and train_on_batch, whose floats need no such help, do not look at it. */
+  float loss_scale_factor;
   uint64_t reserved[16];
 } lam_optimizer_options;
 

@@ -210,7 +210,7 @@ static lam_status run_step(lam_fit_state *fit, const lam_rows *rows, double *los
   position->right_sum += lam_plan_right(trainer->plan, &step);
   position->rows += step.rows;
   position->step++;
-  lam_trainer_update(trainer, trainer->plan->gradients);
+  lam_trainer_update(trainer, trainer->plan->gradients, 1.0);
   trainer->last = trainer->plan;
   return LAM_OK;
 }

@@ -120,7 +120,7 @@ lam_status lam_apply_gradients(lam_trainer *trainer) {
   if (!trainer->last)
     return lam_fail(trainer->object.context, LAM_INVALID_ARGUMENT, "there are no gradients yet: lam_backward makes them");
   lam_fp_mode mode = lam_fp_enter();
-  lam_trainer_update(trainer, trainer->last->gradients);
+  lam_trainer_update(trainer, trainer->last->gradients, 1.0 / (double)trainer->options.optimizer.loss_scale_factor);
   lam_fp_leave(mode);
   return LAM_OK;
 }

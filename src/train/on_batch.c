@@ -56,7 +56,7 @@ static lam_status run_batch(lam_trainer *trainer, const lam_dataset *data, const
     return lam_fail(trainer->object.context, LAM_NOT_FINITE, "the loss is %s at step %llu: a smaller learning rate may help",
                     lam_format_double(text, *loss), (unsigned long long)trainer->position.steps + 1);
   if ((status = lam_plan_tell(trainer->plan, lam_plan_finish(trainer->plan, &step)))) return status;
-  lam_trainer_update(trainer, trainer->plan->gradients);
+  lam_trainer_update(trainer, trainer->plan->gradients, 1.0);
   trainer->last = trainer->plan;
   return LAM_OK;
 }

@@ -154,6 +154,7 @@ const lam_field lam_optimizer_fields[] = {
   LATER(FLOAT, ema_momentum),
   LATER(SIZE, ema_overwrite_frequency),
   LATER(SIZE, gradient_accumulation_steps),
+  LATER(FLOAT, loss_scale_factor),
   { "schedule", FIELD(ENUM, schedule.type), lam_schedule_names, true },
   SCHEDULED(SEED, decay_steps),
   SCHEDULED(FLOAT, decay_rate),

@@ -19,7 +19,7 @@ lam_status lam_range_complete(lam_context *context, const lam_range *number) {
   return LAM_OK;
 }
 
-enum { OPTIMIZER_NUMBERS = 17 };
+enum { OPTIMIZER_NUMBERS = 18 };
 
 static void list_numbers(lam_optimizer_options *o, lam_range numbers[OPTIMIZER_NUMBERS]) {
   const lam_optimizer *of = lam_optimizer_of(o->type);
@@ -40,6 +40,7 @@ static void list_numbers(lam_optimizer_options *o, lam_range numbers[OPTIMIZER_N
     { "clipnorm", &o->clipnorm, 0.0f, 0.0f, huge },
     { "global_clipnorm", &o->global_clipnorm, 0.0f, 0.0f, huge },
     { "ema_momentum", &o->ema_momentum, 0.99f, 0.0f, 1.0f },
+    { "loss_scale_factor", &o->loss_scale_factor, 1.0f, 1e-30f, huge },
     { NULL, NULL, 0.0f, 0.0f, 0.0f },
   };
   for (size_t i = 0; i < OPTIMIZER_NUMBERS; i++) numbers[i] = list[i];

@@ -138,8 +138,8 @@ bool lam_trainer_trains(const lam_trainer *trainer, size_t weight);
 /* Makes the plan of fit and evaluate for batches of up to `rows`, where there is none that large. */
 lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows);
 
-/* One step of the optimizer (update.c). */
-void lam_trainer_update(lam_trainer *trainer, const float *gradients);
+/* One step of the optimizer with gradients times `scale` (update.c). */
+void lam_trainer_update(lam_trainer *trainer, const float *gradients, double scale);
 /* Lists the pieces of the weights for it, and allocates what it needs. */
 lam_status lam_trainer_list_pieces(lam_trainer *trainer);
 /* Puts the weights' averages in their place, where they are kept, and takes that back. */

@@ -200,7 +200,7 @@ lam_status lam_finalize_weights(lam_trainer *trainer) {
 
 /* ---- all of it ---------------------------------------------------------------------------------------------------- */
 
-static lam_update begin_update(lam_trainer *trainer, const float *gradients) {
+static lam_update begin_update(lam_trainer *trainer, const float *gradients, double scale) {
   const lam_optimizer_options *o = &trainer->options.optimizer;
   size_t every = o->gradient_accumulation_steps > 1 ? o->gradient_accumulation_steps : 1;
   uint64_t updates = trainer->position.steps / every;
@@ -210,7 +210,7 @@ static lam_update begin_update(lam_trainer *trainer, const float *gradients) {
     .rate = { .rate = lam_trainer_learning_rate(trainer), .step = updates + 1 },
     .ema_momentum = updates > 0 ? o->ema_momentum : 0.0f,
     .applies = (trainer->position.steps + 1) % every == 0,
-    .clips = every > 1 || o->clipvalue > 0.0f || o->clipnorm > 0.0f || o->global_clipnorm > 0.0f,
+    .clips = every > 1 || scale != 1.0 || o->clipvalue > 0.0f || o->clipnorm > 0.0f || o->global_clipnorm > 0.0f,
     .average = average_of(trainer),
     .accumulator = every > 1 ? trainer->states[trainer->state_count - 1] : NULL,
   };
@@ -219,17 +219,17 @@ static lam_update begin_update(lam_trainer *trainer, const float *gradients) {
   return update;
 }
 
-void lam_trainer_update(lam_trainer *trainer, const float *gradients) {
+void lam_trainer_update(lam_trainer *trainer, const float *gradients, double scale) {
   const lam_optimizer_options *o = &trainer->options.optimizer;
   struct lam_pool *pool = trainer->object.context->pool;
   size_t blocks = block_count(trainer), every = o->gradient_accumulation_steps > 1 ? o->gradient_accumulation_steps : 1;
-  lam_update update = begin_update(trainer, gradients);
+  lam_update update = begin_update(trainer, gradients, scale);
   if (trainer->averaged) copy_pieces(trainer, update.average, trainer->model->values);
   trainer->averaged = false;
   bool norms = o->clipnorm > 0.0f || o->global_clipnorm > 0.0f;
   if (norms || update.accumulator) lam_pool_run(pool, gather_blocks, &update, blocks);
-  for (size_t i = 0; i < trainer->piece_count; i++) trainer->pieces[i].scale = 1.0 / (double)every;
-  if (norms && update.applies) find_scales(trainer, 1.0 / (double)every);
+  for (size_t i = 0; i < trainer->piece_count; i++) trainer->pieces[i].scale = scale / (double)every;
+  if (norms && update.applies) find_scales(trainer, scale / (double)every);
   lam_pool_run(pool, change_blocks, &update, blocks);
   trainer->position.steps++;
   if (update.average && o->ema_overwrite_frequency && update.rate.step % o->ema_overwrite_frequency == 0)

@@ -3,25 +3,16 @@
  * The numeric cases of Keras's own tests. Each is compared with Keras's figure at the tolerance of its test, and where there is a
  * float64 figure with that too, at the bound of float32 arithmetic below.
  */
+#include "conformance/cases.h"
 #include "conformance/functions.h"
 #include "conformance/layers.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* A float32 result against the float64 figure, u = 2^-24. The bounds that lamina/kernels.h states are at most 8 ULP = 16 u of the
- * result (rows are shorter than 16 and sums of them a few u); rounding an input x to float changes the result by at most u |x|
- * times the slope, which is 1 or less for these functions; the differences x - max, lse - x and the clip of probabilities at
- * 1 - 2^-23 each add at most u max(1, |x|). Four in all: */
-static double float_atol(double largest_input) { return 4 * 0x1p-24 * fmax(1, largest_input); }
-static const double float_rtol = 16 * 0x1p-24;
+double float_atol(double largest_input) { return 4 * 0x1p-24 * fmax(1, largest_input); }
 
-typedef struct kase {
-  item root, inputs, params;
-  const char *op;
-} kase;
-
-static double largest(const tensor *t) {
+double largest(const tensor *t) {
   double result = 0;
   for (size_t i = 0; i < t->count; i++)
     if (isfinite(t->data[i])) result = fmax(result, fabs(t->data[i]));
@@ -39,32 +30,13 @@ static size_t selected(const kase *k, const tensor *shape_of_result) {
   return offset;
 }
 
-/* How far Keras's figures of Adam and its kind may be from the formula because it takes the powers of beta in float: each update
- * is at most rate max(1, (1 - beta_1) / sqrt(1 - beta_2)) long (Kingma and Ba, section 2.1) and wrong by the relative error of
- * sqrt(1 - beta_2^t) / (1 - beta_1^t). 0 for other cases. */
-static double float_powers(const kase *k) {
-  static const char *const with_powers[] = { "Adam", "AdamW", "Nadam", "Adamax" };
-  bool has_powers = false;
-  for (size_t i = 0; i < sizeof with_powers / sizeof *with_powers; i++) has_powers |= !strcmp(k->op, with_powers[i]);
-  if (!has_powers) return 0;
-  double rate = item_number(item_field(k->params, "learning_rate")), b1 = item_number(item_field(k->params, "beta_1"));
-  double b2 = item_number(item_field(k->params, "beta_2")), sum = 0;
-  for (size_t t = 1; t <= item_length(item_field(k->inputs, "steps")); t++) {
-    float in_float = sqrtf(1 - powf((float)b2, (float)t)) / (1 - powf((float)b1, (float)t));
-    double exact = sqrt(1 - pow(b2, (double)t)) / (1 - pow(b1, (double)t));
-    sum += fabs((double)in_float / exact - 1);
-  }
-  return sum * rate * fmax(1, (1 - b1) / sqrt(1 - b2));
-}
-
-/* Compares what `got` holds, `available` floats, with the case's figures. */
-static outcome compare_case(run *r, const kase *k, const float *got, size_t available, double rtol, double atol) {
+outcome compare_case(run *r, const kase *k, const float *got, size_t available, double rtol, double atol, double slack) {
   tensor expected, reference;
   item tolerance = item_field(k->root, "tolerance");
   if (!tensor_read(&expected, item_field(k->root, "expected"))) return skip(r, "the expected result is no tensor");
   if (expected.count > available) return miss(r, "%zu figures for %zu results", expected.count, available);
   outcome result = compare(r, "result", got, expected.data, expected.count, item_number(item_field(tolerance, "rtol")),
-                           item_number(item_field(tolerance, "atol")) + float_powers(k));
+                           item_number(item_field(tolerance, "atol")) + slack);
   if (result || !tensor_read(&reference, item_field(k->root, "float64_reference"))) return result;
   if (reference.count != expected.count) return miss(r, "the float64 figure has another size");
   return compare(r, "result against float64", got, reference.data, reference.count, rtol, atol);
@@ -113,7 +85,7 @@ static outcome along_case(run *r, const kase *k, const tensor *x, item axis, ite
   size_t offset = selected(k, &result_shape);
   outcome result = PASSED;
   if (!model || !data || lam_predict(model, data, NULL, out, result_shape.count)) result = refused(r, "a model of the function");
-  if (!result) result = compare_case(r, k, out + offset, result_shape.count - offset, float_rtol, float_atol(largest(x)));
+  if (!result) result = compare_case(r, k, out + offset, result_shape.count - offset, FLOAT_RTOL, float_atol(largest(x)), 0);
   lam_dataset_destroy(data);
   lam_model_destroy(model);
   lam_graph_destroy(graph);
@@ -146,17 +118,17 @@ static outcome activation_case(run *r, const kase *k) {
   const float *in = take_floats(&x);
   float *out = take(x.count, sizeof *out);
   size_t rows = whole ? 1 : tensor_rows(&x), columns = whole ? x.count : tensor_columns(&x), offset = selected(k, &x);
-  double atol = float_atol(largest(&x)), rtol = float_rtol;
+  double atol = float_atol(largest(&x)), rtol = FLOAT_RTOL;
   /* The slope of exp is its result: rounding x is |x| u of it. */
   if (f && f->kernel == lam_exp) rtol += 0x1p-24 * largest(&x);
   if (f) {
     if (f->kernel(out, columns, in, columns, rows, columns)) return miss(r, "the kernel refused");
-    result = compare_case(r, k, out + offset, x.count - offset, rtol, atol);
+    result = compare_case(r, k, out + offset, x.count - offset, rtol, atol, 0);
   }
   if (result || activation < 0) return result;
   memset(out, 0xff, x.count * sizeof *out);
   result = run_activation(r, (lam_activation)activation, &options, out, in, rows, columns);
-  return result ? result : compare_case(r, k, out + offset, x.count - offset, rtol, atol);
+  return result ? result : compare_case(r, k, out + offset, x.count - offset, rtol, atol, 0);
 }
 
 /* ---- losses ------------------------------------------------------------------------------------------------------ */
@@ -187,8 +159,8 @@ static outcome loss_of(run *r, const kase *k, const char *name, item truth, item
     call.t = take_floats(&t);
   outcome result = run_loss(r, name, &call);
   return result ? result
-                : compare_case(r, k, call.loss, reduce(reduction, call.loss, call.rows), float_rtol,
-                               float_atol(fmax(largest(&x), largest(&t))));
+                : compare_case(r, k, call.loss, reduce(reduction, call.loss, call.rows), FLOAT_RTOL,
+                               float_atol(fmax(largest(&x), largest(&t))), 0);
 }
 
 /* Keras's loss object called on arrays. */
@@ -241,7 +213,7 @@ static outcome loss_case(run *r, const kase *k) {
   bool each = o.reduction == LAM_REDUCTION_NONE;
   /* Percentages are a hundred times as large; a weight multiplies the error too. */
   double atol = float_atol(fmax(largest(&x), largest(&t))) * heaviest * (o.loss == LAM_MEAN_ABSOLUTE_PERCENTAGE_ERROR ? 100 : 1);
-  return compare_case(r, k, each ? losses : &one, each ? data.rows : 1, float_rtol, atol);
+  return compare_case(r, k, each ? losses : &one, each ? data.rows : 1, FLOAT_RTOL, atol, 0);
 }
 
 /* The plain functions: categorical ones give a value for each row, the binary one for each element. */
@@ -256,6 +228,8 @@ static outcome loss_op_case(run *r, const kase *k) {
 static outcome op_case(run *r, const kase *k) {
   if (item_field(k->inputs, "target") && find_loss(k->op) >= 0) return loss_op_case(r, k);
   if (find_function(k->op) || find_activation(k->op) >= 0 || !strcmp(k->op, "glu")) return activation_case(r, k);
+  if (!strcmp(k->op, "one_hot")) return one_hot_case(r, k);
+  if (!strcmp(k->op, "normalize")) return normalize_case(r, k);
   return skip(r, "op %s: not in the library", k->op);
 }
 
@@ -290,7 +264,7 @@ static outcome run_layer(run *r, const kase *k, const lam_array *arrays, const l
     if (lam_predict(model, data, NULL, outputs, size))
       result = refused(r, "lam_predict");
     else
-      result = compare_case(r, k, outputs, size, float_rtol, atol);
+      result = compare_case(r, k, outputs, size, FLOAT_RTOL, atol, 0);
   }
   lam_dataset_destroy(data);
   lam_model_destroy(model);
@@ -333,67 +307,6 @@ static outcome layer_case(run *r, const kase *k) {
   return result;
 }
 
-/* ---- optimizers -------------------------------------------------------------------------------------------------- */
-
-/* One step of a trainer with the gradient put in place of its own. */
-static outcome apply(run *r, lam_trainer *trainer, const tensor *gradient) {
-  float *own = lam_gradient(trainer, 0);
-  if (!own) return miss(r, "there is no gradient");
-  for (size_t i = 0; i < gradient->count; i++) own[i] = (float)gradient->data[i];
-  return lam_apply_gradients(trainer) ? refused(r, "lam_apply_gradients") : PASSED;
-}
-
-static outcome take_steps(run *r, const kase *k, lam_model *model, lam_trainer *trainer, const tensor *initial) {
-  item steps = item_field(k->inputs, "steps");
-  const float zero = 0, *gradients[] = { take(initial->count, sizeof(float)) };
-  lam_array row = { .data = &zero, .type = LAM_FLOAT32, .rows = 1, .shape = { { 1 }, 1 } };
-  lam_parameter weight;
-  outcome result = PASSED;
-  if (lam_model_parameter(model, 0, &weight)) return refused(r, "lam_model_parameter");
-  if (lam_model_set_parameter(model, weight.name, take_floats(initial), initial->count)) return refused(r, "the initial value");
-  if (lam_forward(trainer, &row, 1) || lam_backward(trainer, gradients, 1)) return refused(r, "forward and backward");
-  for (size_t i = 0; i < item_length(steps) && !result; i++) {
-    tensor gradient;
-    bool fits = tensor_read(&gradient, item_field(item_element(steps, i), "grad")) && gradient.count == initial->count;
-    result = fits ? apply(r, trainer, &gradient) : miss(r, "a gradient of another size");
-  }
-  if (result) return result;
-  /* Figures of averages that never took the weights' place on the way are from after the end, where they do. */
-  if (item_number(item_field(k->params, "use_ema")) != 0 && !item_present(item_field(k->params, "ema_overwrite_frequency")))
-    lam_finalize_weights(trainer);
-  /* Each step rounds the weight once and adds an update of a few u of itself. */
-  double atol = float_atol(largest(initial)) * (double)(item_length(steps) + 1);
-  return compare_case(r, k, weight.data, weight.count, float_rtol, atol);
-}
-
-static outcome check_steps(run *r, item steps) {
-  for (size_t i = 0; i < item_length(steps); i++) {
-    item step = item_element(steps, i);
-    if (item_field(step, "op")) return skip(r, "several optimizers that take turns on one weight");
-    if (item_present(item_field(step, "excluded_from_weight_decay"))) return skip(r, "a weight without its optimizer's decay");
-    if (item_number(item_field(step, "iteration")) != (double)i) return skip(r, "an optimizer that starts at a later step");
-  }
-  return PASSED;
-}
-
-static outcome optimizer_case(run *r, const kase *k) {
-  lam_trainer_options options = { 0 };
-  tensor initial;
-  outcome result = read_optimizer(r, k->op, k->params, &options.optimizer);
-  if (!result) result = check_steps(r, item_field(k->inputs, "steps"));
-  if (!result && !tensor_read(&initial, item_field(k->inputs, "initial"))) result = miss(r, "no initial value");
-  if (result) return result;
-  lam_graph *graph = lam_graph_create(run_context(r));
-  lam_node output = lam_dense(lam_input(graph, (lam_shape){ { 1 }, 1 }), initial.count, &(lam_dense_options){ .no_bias = true });
-  lam_model *model = lam_model_create(&output, 1);
-  lam_trainer *trainer = lam_trainer_create(model, &options);
-  result = trainer ? take_steps(r, k, model, trainer, &initial) : refused(r, "a trainer of one weight");
-  lam_trainer_destroy(trainer);
-  lam_model_destroy(model);
-  lam_graph_destroy(graph);
-  return result;
-}
-
 /* ---- metrics ----------------------------------------------------------------------------------------------------- */
 
 static outcome run_metric_case(run *r, const kase *k) { return metric_case(r, k->root); }
@@ -405,9 +318,20 @@ static const struct {
   const char *kind;
   outcome (*run)(run *r, const kase *k);
 } kinds[] = {
-  { "activation", activation_case }, { "loss", loss_case },           { "op", op_case },
-  { "layer", layer_case },           { "optimizer", optimizer_case }, { "metric", run_metric_case },
-  { "regularizer", run_rule_case },  { "constraint", run_rule_case },
+  { "activation", activation_case },
+  { "loss", loss_case },
+  { "op", op_case },
+  { "layer", layer_case },
+  { "optimizer", optimizer_case },
+  { "metric", run_metric_case },
+  { "regularizer", run_rule_case },
+  { "constraint", run_rule_case },
+  { "optimizer_ema", optimizer_case },
+  { "optimizer_accumulated_gradient", optimizer_case },
+  { "gradient_clipping", clipping_case },
+  { "schedule", schedule_case },
+  { "compiled_loss", compiled_loss_case },
+  { "utility", utility_case },
 };
 
 static outcome run_case(run *r, const kase *k, const char *kind) {
@@ -429,7 +353,6 @@ bool run_cases(run *r) {
     snprintf(group, sizeof group, "%s/%s", item_text(item_field(one, "tier")), kind);
     record(r, group, item_text(item_field(one, "id")), run_case(r, &k, kind));
   }
-  for (size_t i = 0; i < item_length(behaviours); i++)
-    record(r, "behaviour", item_text(item_field(item_element(behaviours, i), "id")), skip(r, "a behaviour described in words"));
+  run_behaviours(r, behaviours);
   return true;
 }

@@ -166,7 +166,7 @@ static outcome update(run *r, lam_metric *metric, item call, bool by_rows) {
   batch.target_width = values ? 0 : t.count / batch.rows;
   outcome result = read_weights(r, item_field(call, "sample_weight"), &batch, &flat);
   if (result) return result;
-  if (flat && by_rows) return skip(r, "each element of a row has a weight of its own, and top_k looks at whole rows");
+  if (flat && by_rows) return skip(r, "weights are those of rows; here each element has its own, and top_k looks at whole rows");
   if (flat) {
     batch.rows *= batch.width;
     batch.width = 1;

@@ -72,6 +72,7 @@ static const struct setting {
   SETTING('f', ema_momentum),
   SETTING('n', ema_overwrite_frequency),
   SETTING('n', gradient_accumulation_steps),
+  SETTING('f', loss_scale_factor),
 #undef SETTING
 };
 
