@@ -168,6 +168,27 @@ static void refused(lam_optimizer_options options, const char *sentence) {
   lam_context_destroy(context);
 }
 
+/* 1024 is a power of two: what it multiplies and divides keeps its bits. */
+static void gradients_of_a_scaled_loss_are_divided_by_the_scale(void **state) {
+  (void)state;
+  float g[ALL], plain[ALL];
+  for (int scaled = 0; scaled < 2; scaled++) {
+    begin(&(lam_optimizer_options){ .type = LAM_ADAM, .loss_scale_factor = scaled ? 1024.0f : 0.0f });
+    for (size_t i = 0; i < ALL; i++) *weight(i) = 0.0f;
+    for (uint64_t step = 0; step < 3; step++) {
+      draw_gradients(g, step);
+      for (size_t i = 0; i < ALL; i++) g[i] *= scaled ? 1024.0f : 1.0f;
+      set_gradients(g);
+      assert_int_equal(lam_apply_gradients(trainer), LAM_OK);
+    }
+    for (size_t i = 0; i < ALL; i++) {
+      if (scaled) assert_true(*weight(i) == plain[i] && plain[i] != 0.0f);
+      plain[i] = *weight(i);
+    }
+    lam_context_destroy(context);
+  }
+}
+
 static void numbers_that_cannot_be_meant_are_refused(void **state) {
   (void)state;
   refused((lam_optimizer_options){ .clipvalue = 1.0f, .clipnorm = 1.0f },
@@ -201,6 +222,7 @@ int main(void) {
     cmocka_unit_test(an_infinite_gradient_is_not_hidden_by_clipping),
     cmocka_unit_test(a_rate_that_is_set_ends_the_schedule),
     cmocka_unit_test(schedules_follow_their_formulas),
+    cmocka_unit_test(gradients_of_a_scaled_loss_are_divided_by_the_scale),
     cmocka_unit_test(numbers_that_cannot_be_meant_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
