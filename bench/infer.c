@@ -2,6 +2,7 @@
  *
  * lamina-bench infer: calls of lam_session_run on float rows, by backend.
  */
+#include "bench/bounds.h"
 #include "bench/training.h"
 #include "bench/workers.h"
 #include "blas/gemm.h"
@@ -59,6 +60,8 @@ static void report_call(report *to, const settings *options, const crew *c, cons
   report_number(to, "us_per_row", "us a row", found->median * 1e6 / (double)batch, 3);
   report_number(to, "gflops", "GF/s", gflops, 1);
   report_number(to, "peak_share", "of peak", gflops / (to->peak * (double)c->threads), 3);
+  const bounds all = call_bounds(options, batch);
+  report_limit(to, bounds_seconds(to, &all, c->threads), found->median);
   report_text(to, "command", NULL, command);
 }
 
@@ -67,6 +70,7 @@ static double call_flops(const settings *options, size_t batch) { return (double
 static void report_calls(const settings *options, report *to, crew *c, const job *j, size_t batch) {
   for (size_t i = 0; i < c->count; i++)
     if (job_has(c, j, i)) report_call(to, options, c, j, batch, i);
+  if (options->parts && !interrupted()) report_parts(options, to, c, batch);
 }
 
 int run_infer(const settings *options, report *to) { return each_batch(options, to, call_flops, report_calls); }

@@ -4,6 +4,7 @@
  * a training step.
  */
 #include "bench/bench.h"
+#include "bench/bounds.h"
 #include "bench/clock.h"
 #include "bench/pattern.h"
 #include "bench/pin.h"
@@ -127,10 +128,6 @@ static void level_sizes(const machine *card, size_t bytes[LEVELS]) {
   bytes[3] = 4 * last < (size_t)512 << 20 ? 4 * last : (size_t)512 << 20;
 }
 
-typedef struct bandwidth {
-  double read[LEVELS], update[LEVELS]; /* bytes a second; update counts what is read and what is written */
-} bandwidth;
-
 static void report_stream(report *to, const settings *options, const char *pattern, int level, size_t bytes, const contender *c,
                           double moved) {
   char command[512];
@@ -146,7 +143,7 @@ static void report_stream(report *to, const settings *options, const char *patte
   report_text(to, "command", NULL, command);
 }
 
-static int report_bandwidth(const settings *options, report *to, bandwidth *found) {
+static int report_bandwidth(const settings *options, report *to) {
   size_t bytes[LEVELS];
   level_sizes(&to->card, bytes);
   float *memory = aligned_alloc(64, bytes[3]);
@@ -160,8 +157,9 @@ static int report_bandwidth(const settings *options, report *to, bandwidth *foun
                        { .name = "read and write", .time = time_update, .user = &s } };
     if (!rounds_run(c, 2, 0, options->rounds, options->min_time)) break;
     double moved = (double)(s.count * sizeof(float));
-    found->read[level] = moved / c[0].median;
-    found->update[level] = 2 * moved / c[1].median;
+    /* Limits are made of what was reached: of the fastest round. */
+    to->bandwidth[level] = moved / stats_quantile(c[0].seconds, c[0].rounds, 0);
+    to->updating[level] = 2 * moved / stats_quantile(c[1].seconds, c[1].rounds, 0);
     report_stream(to, options, c[0].name, level, bytes[level], &c[0], moved);
     report_stream(to, options, c[1].name, level, bytes[level], &c[1], 2 * moved);
   }
@@ -171,8 +169,8 @@ static int report_bandwidth(const settings *options, report *to, bandwidth *foun
 
 static double limit_time(const settings *options) { return options->min_time < 0.1 ? options->min_time : 0.1; }
 
-/* One core, reading. */
-static void measure_reading(const settings *options, report *to) {
+/* One core, reading; and where the parts of steps are set against their limits, writing back too. */
+static void measure_bandwidth(const settings *options, report *to) {
   size_t bytes[LEVELS];
   level_sizes(&to->card, bytes);
   float *memory = aligned_alloc(64, bytes[3]);
@@ -184,6 +182,9 @@ static void measure_reading(const settings *options, report *to) {
     contender c = { .name = "read", .time = time_read, .user = &s };
     if (rounds_run(&c, 1, 0, 50, limit_time(options)))
       to->bandwidth[level] = (double)(s.count * sizeof(float)) / stats_quantile(c.seconds, c.rounds, 0);
+    contender writing = { .name = "read and write", .time = time_update, .user = &s };
+    if (options->command->bit & (TRAIN | INFER) && rounds_run(&writing, 1, 0, 50, limit_time(options)))
+      to->updating[level] = 2 * (double)(s.count * sizeof(float)) / stats_quantile(writing.seconds, writing.rounds, 0);
   }
   free(memory);
 }
@@ -193,7 +194,7 @@ void measure_limits(const settings *options, report *to) {
   pin_begin(options, 1, &before, NULL);
   progress(options, "%s: peak of arithmetic", to->command);
   to->peak = peak_gflops(lam_kernels()->isa, limit_time(options));
-  measure_reading(options, to);
+  measure_bandwidth(options, to);
   pin_end(&before);
 }
 
@@ -205,44 +206,36 @@ int level_of(const machine *card, double bytes) {
   return 3;
 }
 
-static void report_part(report *to, const char *net, size_t batch, const char *part, double work, const char *unit,
-                        const char *level, double seconds) {
+static void report_part(report *to, const char *net, size_t batch, const char *part, const char *layer, const bound *b,
+                        double seconds) {
+  const bool computes = b && b->flops / (to->peak * 1e9) >= seconds;
   report_add(to);
   report_text(to, "limit", "limit", "step");
   report_text(to, "net", "net", net);
   report_number(to, "batch", "batch", (double)batch, 0);
   report_text(to, "part", "part of a step", part);
-  report_number(to, "work", "work", work * 1e-6, 2);
-  report_text(to, "unit", "", unit);
-  report_text(to, "level", "at", level);
+  report_text(to, "layer", "layer", layer);
+  report_number(to, "work", "work", b ? (computes ? b->flops : b->bytes) * 1e-6 : 0, 2);
+  report_text(to, "unit", "", !b ? "" : computes ? "MFLOP" : b->update ? "MB read and written" : "MB read");
+  report_text(to, "level", "at", !b ? "" : computes ? "FMA peak" : level_names[level_of(&to->card, b->kept)]);
   report_number(to, "us", "us", seconds * 1e6, 2);
 }
 
-/* Products at the peak; the optimizer's and the gathering's bytes at the bandwidth of the level that they fit in. Biases and
- * activations can be had on the products' way out, so they count nothing. */
-static void report_step_limit(const settings *options, report *to, const bandwidth *found, size_t batch) {
-  const sizes *net = &options->net;
-  char text[128];
-  network_text(text, net);
-  double parameters = 0;
-  for (size_t i = 1; i < net->count; i++) parameters += (double)(net->item[i - 1] + 1) * (double)net->item[i];
-  lam_optimizer_options optimizer = { .type = options->optimizer };
-  const char *names[LAM_MOST_STATES];
-  double states = (double)lam_optimizer_states(&optimizer, names);
-  /* Read: weights, gradients, states; written: weights, states. */
-  double update = parameters * sizeof(float) * (3 + 2 * states), kept = parameters * sizeof(float) * (2 + states);
-  double rows = (double)batch * (double)net->item[0] * (1 + sizeof(float));
-  int where = level_of(&to->card, kept);
-  double flops = step_flops(net, batch);
-  double seconds[] = { flops / (to->peak * 1e9), update / found->update[where], rows / found->update[3] };
-  report_part(to, text, batch, "products", flops, "MFLOP", "FMA peak", seconds[0]);
-  report_part(to, text, batch, "optimizer", update, "MB", level_names[where], seconds[1]);
-  report_part(to, text, batch, "gather rows", rows, "MB", level_names[3], seconds[2]);
-  report_part(to, text, batch, "whole step", flops, "MFLOP", "", seconds[0] + seconds[1] + seconds[2]);
+static void report_step_limit(const settings *options, report *to, size_t batch) {
+  char text[128], layer[32];
+  const bounds all = step_bounds(options, batch);
+  network_text(text, &options->net);
+  for (size_t i = 0; i < all.count; i++) {
+    const bound *b = &all.all[i];
+    *layer = 0;
+    if (b->layer == 0) snprintf(layer, sizeof layer, "dense");
+    if (b->layer != 0 && b->layer != NO_LAYER) snprintf(layer, sizeof layer, "dense_%zu", b->layer);
+    report_part(to, text, batch, b->part, layer, b, bound_seconds(to, b, 1));
+  }
+  report_part(to, text, batch, "whole step", "", NULL, bounds_seconds(to, &all, 1));
 }
 
 int run_limit(const settings *options, report *to) {
-  bandwidth found = { 0 };
   for (size_t i = 0; i < options->isa.count; i++) {
     if (pattern_at(options->isa.item[i])) continue;
 #define LAM_X(name) #name,
@@ -252,8 +245,8 @@ int run_limit(const settings *options, report *to) {
     return wrong_usage("--isa %s: this CPU or build does not have it", options->isa.item[i]);
   }
   int code = report_peaks(options, to);
-  if (!code && !interrupted()) code = report_bandwidth(options, to, &found);
+  if (!code && !interrupted()) code = report_bandwidth(options, to);
   for (size_t i = 0; i < options->batch.count && !code && !interrupted(); i++)
-    report_step_limit(options, to, &found, options->batch.item[i]);
+    report_step_limit(options, to, options->batch.item[i]);
   return code;
 }

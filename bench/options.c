@@ -54,7 +54,7 @@ static const bench_option options[] = {
   { "--isa", WORDS, AT(isa), KERNELS | LIMIT, "NAME,...", "instruction sets (all of this CPU), and plain: a loop in C", NULL },
   { "--kernel", WORDS, AT(kernel), KERNELS, "NAME,...", "kernels (all)", NULL },
   { "--cold", FLAG, AT(cold), GEMM, NULL, "matrices that are not in cache: others each time", NULL },
-  { "--parts", FLAG, AT(parts), TRAIN, NULL, "also the time of each operation of a step", NULL },
+  { "--parts", FLAG, AT(parts), TRAIN | INFER, NULL, "also the time of each operation of a step or call, and its limit", NULL },
   { "--rounds", SIZE, AT(rounds), MEASURING, "N", "rounds, in each of which everything runs once (15; 256 at most)", NULL },
   { "--launches", SIZE, AT(launches), WORKING, "N", "how often each backend's process is started anew for them (5)", NULL },
   { "--min-time", SECONDS, AT(min_time), MEASURING, "SECONDS", "how long each thing is measured in all (0.5)", NULL },

@@ -36,6 +36,7 @@ typedef struct report {
   machine card;
   double peak;              /* GF/s of one core; 0: not measured */
   double bandwidth[LEVELS]; /* bytes a second that one core reads; 0: not measured */
+  double updating[LEVELS];  /* that it reads and writes back, both counted; 0: not measured */
   result_list backends, results;
   result *last;
   char notes[8192]; /* lines for people, and in the JSON */

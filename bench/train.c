@@ -3,6 +3,7 @@
  * lamina-bench train: whole steps by backend, measured inside lam_fit, from the beginning of its first epoch to the end of its
  * last; and, with --parts, each operation of a running step.
  */
+#include "bench/bounds.h"
 #include "bench/clock.h"
 #include "bench/training.h"
 #include "bench/workers.h"
@@ -74,6 +75,8 @@ static void report_step(report *to, const settings *options, const crew *c, cons
   report_number(to, "steps_per_second", "steps/s", 1 / seconds, 0);
   report_number(to, "gflops", "GF/s", gflops, 1);
   report_number(to, "peak_share", "of peak", gflops / (to->peak * (double)c->threads), 3);
+  const bounds all = step_bounds(options, batch);
+  report_limit(to, bounds_seconds(to, &all, c->threads), seconds);
   report_text(to, "command", NULL, command);
 }
 

@@ -42,7 +42,8 @@ void inference_close(inference *f);
 /* Multiply-adds of a step, twice. */
 double step_flops(const sizes *net, size_t batch);
 
-/* parts.c: writes "parts", the time of each operation of a step. Returns why it could not. */
+/* parts.c: writes "parts", the time of each operation of a step, or of a session's call. Returns why it could not. */
 const char *put_parts(lam_json_writer *json, training *t, size_t rounds, double seconds);
+const char *put_call_parts(lam_json_writer *json, inference *f, size_t rounds, double seconds);
 
 #endif

@@ -7,7 +7,7 @@
  *   batch N              train, infer: makes a trainer or a session; {"rows"}
  *   time N               {"wall","cpu"}: seconds of so many products, calls, epochs
  *   epoch                train: {"seconds","cpu","loss","accuracy"}
- *   parts N SECONDS      train: {"parts":[{"part","layer","flops","us","us_spread"}]}
+ *   parts N SECONDS      train, infer: {"parts":[{"part","layer","flops","us","us_spread"}]}
  *   quit, or the end of the stream: it ends
  * {"refused": "why"} is its last answer.
  */
@@ -185,7 +185,7 @@ static bool tell_parts(worker *w, const char *line) {
   double seconds;
   if (sscanf(line, "parts %zu %lf", &rounds, &seconds) != 2 || rounds > MOST_SAMPLES) return false;
   lam_json_writer json = answer_begin(w);
-  const char *failure = put_parts(&json, &w->t, rounds, seconds);
+  const char *failure = w->t.trainer ? put_parts(&json, &w->t, rounds, seconds) : put_call_parts(&json, &w->f, rounds, seconds);
   if (!failure) return answer_end(w, &json);
   lam_json_writer_release(&json);
   return refuse(w, "%s", failure);
@@ -211,7 +211,7 @@ static bool obey(worker *w, const char *line) {
   if (strncmp(line, "product ", 8) == 0 && command == GEMM) return get_product(w, line);
   if (strncmp(line, "batch ", 6) == 0 && command != GEMM) return get_batch(w, line);
   if (strcmp(line, "epoch\n") == 0 && w->t.trainer) return run_epoch(w);
-  if (strncmp(line, "parts ", 6) == 0 && w->t.trainer) return tell_parts(w, line);
+  if (strncmp(line, "parts ", 6) == 0 && (w->t.trainer || w->f.session)) return tell_parts(w, line);
   if (strcmp(line, "quit\n") == 0) return false;
   return refuse(w, "\"%.*s\" is not a command here", (int)strcspn(line, "\n"), line);
 }

@@ -80,21 +80,23 @@ static void find_needed_gradients(lam_lowering *lowering) {
 /* Operands: out right, in output and target. choice: 0 labels, 1 rows of targets, 2 one number each; number: the threshold. */
 static void run_right(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
   (void)step;
+  enum { AT_ONCE = 64 }; /* a call of the kernel for each row would take longer than its maximum */
+  int32_t found[AT_ONCE], wanted[AT_ONCE];
   size_t n = operation->columns;
+  float *right = operation->operand[0].data;
   const float *y = operation->operand[1].data, *t = operation->operand[2].data;
-  for (size_t i = begin; i < end; i++) {
-    float *right = &operation->operand[0].data[i];
-    if (operation->choice == 2) {
-      *right = (y[i] > operation->number) == (t[i] > 0.5f) ? 1.0f : 0.0f;
-      continue;
-    }
-    int32_t found = 0, wanted = 0;
-    plan->kernels->argmax(&found, y + i * n, n, 1, n);
+  if (operation->choice == 2) {
+    for (size_t i = begin; i < end; i++) right[i] = (y[i] > operation->number) == (t[i] > 0.5f) ? 1.0f : 0.0f;
+    return;
+  }
+  for (size_t i = begin, count; i < end; i += count) {
+    count = end - i < AT_ONCE ? end - i : AT_ONCE;
+    plan->kernels->argmax(found, y + i * n, n, count, n);
     if (operation->choice == 0)
-      memcpy(&wanted, &t[i], sizeof wanted);
+      memcpy(wanted, t + i, count * sizeof *wanted);
     else
-      plan->kernels->argmax(&wanted, t + i * n, n, 1, n);
-    *right = found == wanted ? 1.0f : 0.0f;
+      plan->kernels->argmax(wanted, t + i * n, n, count, n);
+    for (size_t j = 0; j < count; j++) right[i + j] = found[j] == wanted[j] ? 1.0f : 0.0f;
   }
 }
 

@@ -36,8 +36,25 @@ LAM_INLINE void first_maximum(const float *x, size_t columns, size_t offset, flo
   *place = offset + (size_t)-vec_max_lane(at);
 }
 
+/* The same for so few columns that going through them takes less than one vector's lanes. */
+LAM_INLINE int32_t first_of_few(const float *x, size_t columns) {
+  float best = -INFINITY;
+  int32_t place = 0;
+  for (size_t j = 0; j < columns; ++j) {
+    bool greater = x[j] > best;
+    best = greater ? x[j] : best;
+    place = greater ? (int32_t)j : place;
+  }
+  return place;
+}
+
 void LAM_KERNEL(argmax)(int32_t *index, const float *x, size_t ldx, size_t rows, size_t columns) {
+  enum { FEW = 8 };
   const size_t most = (size_t)1 << 24;
+  if (columns <= FEW) {
+    for (size_t i = 0; i < rows; ++i, x += ldx) index[i] = first_of_few(x, columns);
+    return;
+  }
   for (size_t i = 0; i < rows; ++i, x += ldx) {
     float best = -INFINITY;
     size_t place = 0;

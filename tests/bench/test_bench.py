@@ -23,15 +23,17 @@ import tap  # pylint: disable=wrong-import-position
 QUICK = ["--rounds", "2", "--min-time", "0.001"]
 MEASURED = ["us_low", "us_high", "threads", "threads_observed", "ratio", "ratio_low", "ratio_high", "verdict", "command"]
 BACKEND = ["backend", "version", "core"]
-STEP = ["net", "batch", "optimizer", "loss", "part", "us", "us_spread", "steps_per_second", "gflops", "peak_share", *BACKEND, *MEASURED]
-PART = ["net", "batch", "backend", "core", "part", "layer", "us", "us_spread", "share", "gflops", "peak_share"]
+STEP = ["net", "batch", "optimizer", "loss", "part", "us", "us_spread", "steps_per_second", "gflops", "peak_share", "limit_us",
+        "limit_share", *BACKEND, *MEASURED]
+PART = ["net", "batch", "backend", "core", "part", "layer", "us", "us_spread", "share", "gflops", "peak_share",
+        "limit_us", "limit_share", "lost_share"]
 PRODUCT = ["pass", "m", "n", "k", "trans", "lda", "ldb", "ldc", "alpha", "beta", "cache", "us", "us_spread", "gflops", "peak_share",
            "roof_share", "intensity", "from", "shape", "error_over_bound", "exact", *BACKEND, *MEASURED]
-CALL = ["net", "batch", "us", "us_spread", "us_per_row", "gflops", "peak_share", *BACKEND, *MEASURED]
+CALL = ["net", "batch", "us", "us_spread", "us_per_row", "gflops", "peak_share", "limit_us", "limit_share", *BACKEND, *MEASURED]
 KERNEL = ["kernel", "isa", "shape", "ns", "ns_spread", "ns_low", "ns_high", "gbytes_per_second", *MEASURED[2:]]
 FMA = ["limit", "isa", "gflops", "spread", "command"]
 BANDWIDTH = ["limit", "isa", "pattern", "level", "kib", "gbytes_per_second", "spread", "command"]
-LIMIT = ["limit", "net", "batch", "part", "work", "unit", "level", "us"]
+LIMIT = ["limit", "net", "batch", "part", "layer", "work", "unit", "level", "us"]
 MACHINE = ["cpu", "isas", "system", "compiler", "lamina", "governor", "cpus", "cpus_allowed", "l1_bytes", "l2_bytes", "l3_bytes", "load",
            "environment", "unset", "pinned", "peak_gflops", "gbytes_per_second", "notes"]
 LEVELS = ["l1", "l2", "l3", "memory"]
@@ -91,6 +93,26 @@ def test_train_reports_the_parts_of_a_step():
     for part in ("gather rows", ""), ("forward", "dense"), ("weight gradient", "dense_1"), ("input gradient", "dense_1"), ("optimizer", ""):
         assert part in parts, parts
     assert abs(sum(result["share"] for result in report["results"][1:]) - 1) < 1e-6
+    every_part_has_a_limit(report)
+
+
+def test_infer_reports_the_parts_of_a_call():
+    report = measure("infer", *SMALL, "--backends", "native", "--parts")
+    has_keys(report["results"][:1], CALL)
+    has_keys(report["results"][1:], PART)
+    parts = [(result["part"], result["layer"]) for result in report["results"][1:]]
+    assert parts == [("copy rows", ""), ("forward", "dense"), ("forward", "dense_1"), ("finish", "dense_1"), ("copy results", "")], parts
+    every_part_has_a_limit(report)
+
+
+def every_part_has_a_limit(report):
+    """The limit of the whole is the sum of theirs, and one of them loses most."""
+    whole, *parts = report["results"]
+    assert all(part["limit_us"] > 0 for part in parts), parts
+    assert abs(whole["limit_us"] - sum(part["limit_us"] for part in parts)) <= 1e-9 * whole["limit_us"]
+    lost = sum(part["lost_share"] for part in parts)
+    assert lost == 0 or abs(lost - 1) < 1e-6, parts
+    assert (lost == 0) != (" of the limit; of the rest " in report["machine"]["notes"])
 
 
 def test_infer_reports_calls_with_the_documented_keys():
