@@ -117,6 +117,15 @@ def test_an_interrupted_run_keeps_what_is_done_and_leaves_no_process():
             assert not children_of(run.pid)
 
 
+def is_alive(process):
+    """Neither gone nor waiting for somebody to ask how it ended."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8") as file:
+            return ") Z " not in file.read()
+    except OSError:
+        return False
+
+
 def test_an_idle_worker_is_stopped_and_ends_with_the_program():
     with start("gemm", "--shapes", "4x5x6:NN", "--backends", "native,liar_honest", "--min-time", "3600", libraries=["honest"]) as run:
         stopped = {}
@@ -127,15 +136,8 @@ def test_an_idle_worker_is_stopped_and_ends_with_the_program():
         run.send_signal(signal.SIGKILL)
         run.wait(60)
         end = time.monotonic() + 60
-        while any(os.path.exists(f"/proc/{child}/exe") for child in stopped) and time.monotonic() < end:
+        while (left := [child for child in stopped if is_alive(child)]) and time.monotonic() < end:
             time.sleep(0.01)
-        left = []
-        for child in stopped:
-            try:
-                with open(f"/proc/{child}/stat", encoding="utf-8") as file:
-                    left += [file.read()] if ") Z " not in file.read() else []
-            except OSError:
-                pass
         assert not left, left
 
 
