@@ -158,7 +158,7 @@ typedef enum lam_output_kind {
 } lam_output_kind;
 
 typedef struct lam_session_options {
-  size_t max_rows; /* of one call; 0: 1 */
+  size_t max_rows; /* of one call; 0: 1. Many go through the network in blocks that stay in cache, and need no more memory */
   lam_output_kind kind;
   const char *gemm; /* NULL: "native", which neither locks nor allocates and gives every row the same bits in any batch */
   uint64_t reserved[8];

@@ -21,13 +21,36 @@ lam_activation lam_model_probabilities(const lam_model *model, size_t output) {
   return binary ? LAM_SIGMOID : LAM_SOFTMAX;
 }
 
+/* So many rows that what the widest layer reads and writes stays in a near cache: 256 KiB of it, but 64 rows at the least, so
+ * that a product's weights are worth bringing there. */
+static size_t block_of(const lam_model *model) {
+  enum { FLOATS = 65536, LEAST = 64 };
+  size_t widest = 1;
+  for (size_t i = 0; i < model->node_count; i++) {
+    size_t width = model->nodes[i].width;
+    for (size_t j = 0; j < model->nodes[i].input_count; j++) width += model->nodes[model->nodes[i].inputs[j]].width;
+    if (width > widest) widest = width;
+  }
+  return widest < FLOATS / LEAST ? FLOATS / widest : LEAST;
+}
+
 lam_session *lam_session_open(lam_model *model, size_t max_rows, lam_output_kind kind, const struct lam_gemm *gemm) {
   lam_context *context = model->object.context;
   lam_session *session = lam_object_create(context, sizeof *session, session_release);
   if (!session) return NULL;
-  lam_plan_options plan = { .max_rows = max_rows, .gemm = gemm, .inference = true, .probabilities = kind == LAM_PROBABILITIES };
+  size_t block = block_of(model);
+  lam_plan_options plan = {
+    .max_rows = block < max_rows ? block : max_rows, .gemm = gemm, .inference = true, .probabilities = kind == LAM_PROBABILITIES
+  };
   session->model = model;
+  session->max_rows = max_rows;
   session->plan = lam_plan_create(model, &plan);
+  if (session->plan && session->plan->failure && plan.max_rows < max_rows) { /* a layer from outside sees the whole batch */
+    lam_plan_destroy(session->plan);
+    plan.max_rows = max_rows;
+    session->plan = lam_plan_create(model, &plan);
+  }
+  session->block = plan.max_rows;
   if (session->plan) return session;
   lam_object_destroy(session);
   return NULL;
@@ -94,7 +117,7 @@ static lam_status check_input(lam_session *session, size_t input, const lam_arra
 static lam_status check_call(lam_session *session, const lam_array *inputs, size_t input_count) {
   if (!session || !inputs) return LAM_NO_HANDLE;
   const lam_model *model = session->model;
-  size_t most = session->plan->options.max_rows;
+  size_t most = session->max_rows;
   if (input_count != model->input_count)
     return session_fail(session, LAM_INVALID_ARGUMENT, "the model has %zu inputs, %zu were given", model->input_count,
                         input_count);
@@ -105,15 +128,22 @@ static lam_status check_call(lam_session *session, const lam_array *inputs, size
   return status;
 }
 
-static lam_status forward_rows(lam_session *session, const lam_step *step, const lam_array *inputs) {
+static lam_status forward_rows(lam_session *session, const lam_step *step, const lam_array *inputs, size_t first) {
   const lam_plan *plan = session->plan;
   for (size_t i = 0; i < session->model->input_count; i++) {
     float scale, offset;
     size_t width = session->model->nodes[session->model->inputs[i]].width;
-    lam_array_scaling(&inputs[i], session->model->scaling[i].scale, session->model->scaling[i].offset, &scale, &offset);
-    lam_array_gather(&inputs[i], NULL, NULL, step->rows, scale, offset, plan->inputs[i], width, plan->kernels);
+    lam_array block = inputs[i];
+    block.data = lam_array_row(&block, first);
+    lam_array_scaling(&block, session->model->scaling[i].scale, session->model->scaling[i].offset, &scale, &offset);
+    lam_array_gather(&block, NULL, NULL, step->rows, scale, offset, plan->inputs[i], width, plan->kernels);
   }
   return lam_plan_forward(plan, step);
+}
+
+/* The rows from `first` on that go through the network at once. */
+static lam_step step_at(const lam_session *session, size_t first, size_t rows) {
+  return (lam_step){ .rows = rows - first < session->block ? rows - first : session->block };
 }
 
 lam_status lam_session_run(lam_session *session, const lam_array *inputs, size_t input_count, float *const *outputs,
@@ -125,16 +155,18 @@ lam_status lam_session_run(lam_session *session, const lam_array *inputs, size_t
   if (output_count != model->output_count)
     return session_fail(session, LAM_INVALID_ARGUMENT, "the model has %zu outputs, %zu were given", model->output_count,
                         output_count);
-  lam_step step = { .rows = inputs[0].rows };
   lam_fp_mode mode = lam_fp_enter();
-  status = forward_rows(session, &step, inputs);
-  if (!status) status = lam_plan_finish(session->plan, &step);
+  for (size_t first = 0; first < inputs[0].rows && !status; first += session->block) {
+    lam_step step = step_at(session, first, inputs[0].rows);
+    status = forward_rows(session, &step, inputs, first);
+    if (!status) status = lam_plan_finish(session->plan, &step);
+    for (size_t i = 0; i < output_count && !status; i++) {
+      size_t width = model->nodes[model->outputs[i]].width;
+      if (outputs[i]) memcpy(outputs[i] + first * width, session->plan->outputs[i], step.rows * width * sizeof(float));
+    }
+  }
   lam_fp_leave(mode);
-  if (status) return session_fail(session, status, "%s", session->plan->failure->message);
-  for (size_t i = 0; i < output_count; i++)
-    if (outputs[i])
-      memcpy(outputs[i], session->plan->outputs[i], step.rows * model->nodes[model->outputs[i]].width * sizeof(float));
-  return LAM_OK;
+  return status ? session_fail(session, status, "%s", session->plan->failure->message) : LAM_OK;
 }
 
 void lam_session_tell_classes(const lam_session *session, const lam_step *step, int32_t *classes) {
@@ -158,10 +190,12 @@ lam_status lam_session_classes(lam_session *session, const lam_array *inputs, si
   if (!classes) return LAM_NO_HANDLE;
   if (count != inputs[0].rows)
     return session_fail(session, LAM_INVALID_ARGUMENT, "room for %zu classes, %zu rows", count, inputs[0].rows);
-  lam_step step = { .rows = count };
   lam_fp_mode mode = lam_fp_enter();
-  status = forward_rows(session, &step, inputs);
-  if (!status) lam_session_tell_classes(session, &step, classes);
+  for (size_t first = 0; first < count && !status; first += session->block) {
+    lam_step step = step_at(session, first, count);
+    status = forward_rows(session, &step, inputs, first);
+    if (!status) lam_session_tell_classes(session, &step, classes + first);
+  }
   lam_fp_leave(mode);
   return status ? session_fail(session, status, "%s", session->plan->failure->message) : LAM_OK;
 }

@@ -10,10 +10,12 @@
 struct lam_session {
   lam_object object;
   lam_model *model;
-  lam_plan *plan;
+  lam_plan *plan; /* of a block of rows */
+  size_t max_rows, block;
   char message[512];
 };
 
+/* A call with many rows goes through the network in blocks of `block`. */
 lam_session *lam_session_open(lam_model *model, size_t max_rows, lam_output_kind kind, const struct lam_gemm *gemm);
 /* The classes of the rows whose forward operations have run. */
 void lam_session_tell_classes(const lam_session *session, const lam_step *step, int32_t *classes);

@@ -214,6 +214,7 @@ static lam_status predict(lam_model *model, const lam_dataset *data, const lam_p
   size_t batch = options->batch_size ? options->batch_size : LAM_STANDARD_BATCH;
   if (batch > data->rows) batch = data->rows;
   lam_session *session = lam_session_open(model, batch, options->kind, context->gemm);
+  if (session) batch = session->block;
   uint32_t *rows = lam_allocate_array(context, batch, sizeof *rows);
   size_t width = model->nodes[model->outputs[options->output]].width;
   lam_fp_mode mode = lam_fp_enter();

@@ -513,12 +513,32 @@ static void memory_that_runs_out_leaves_nothing_behind(void **state) {
   test_every_allocation_failing(all_of_it);
 }
 
+/* So wide that a session without it would take 64 rows at a time. */
+static void a_session_of_many_rows_calls_it_once(void **state) {
+  (void)state;
+  enum { WIDE = 1100, MANY = 80 };
+  wave_user user;
+  lam_context *context = context_with(&user, 1);
+  lam_node in = lam_input(lam_graph_create(context), (lam_shape){ { WIDE }, 1 });
+  lam_node out = lam_custom("Wave", &in, 1, &options);
+  lam_model *model = lam_model_create(&out, 1);
+  lam_session *session = lam_session_create(model, &(lam_session_options){ .max_rows = MANY });
+  static float rows_in[MANY * WIDE], rows_out[MANY * WIDE];
+  float *results = rows_out;
+  lam_array rows = { .data = rows_in, .rows = MANY, .shape = { { WIDE }, 1 } };
+  assert_int_equal(lam_session_run(session, &rows, 1, &results, 1), LAM_OK);
+  assert_int_equal(user.forwards, 1);
+  assert_int_equal(user.rows, MANY);
+  lam_context_destroy(context);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(its_gradients_flow_to_its_weights_and_both_inputs),
     cmocka_unit_test(a_shared_one_adds_up_the_gradients_of_its_applications),
     cmocka_unit_test(the_sequential_interface_names_it_and_knows_its_shape),
     cmocka_unit_test(it_is_called_once_for_the_batch_on_the_calling_thread),
+    cmocka_unit_test(a_session_of_many_rows_calls_it_once),
     cmocka_unit_test(gradients_that_nobody_asks_for_are_not_asked_of_it),
     cmocka_unit_test(its_weights_have_penalties_and_constraints),
     cmocka_unit_test(a_step_that_fails_changes_no_weight_and_the_next_one_goes_on),

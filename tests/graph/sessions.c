@@ -167,11 +167,51 @@ static void many_sessions_run_on_one_model(void **state) {
   lam_context_destroy(f.context);
 }
 
+/* 2048 floats in each: blocks of 64 rows at the most, and the last one is smaller. Labels of one integer a row, bytes with gaps.
+ */
+static void many_rows_go_through_in_blocks_and_give_the_same_bits(void **state) {
+  (void)state;
+  enum { WIDE = 2048, MANY = 150, GAP = 3 };
+  lam_context *context = lam_context_create(NULL);
+  lam_node inputs[] = { lam_input(lam_graph_create(context), (lam_shape){ { IN }, 1 }), { 0 } };
+  inputs[1] = lam_input(inputs[0].graph, (lam_shape){ { OUT }, 1 });
+  lam_node wide = lam_dense(lam_dense(inputs[0], WIDE, &(lam_dense_options){ .activation = LAM_RELU }), OUT, NULL);
+  lam_node last = lam_merge(LAM_MERGE_ADD, (lam_node[]){ wide, inputs[1] }, 2);
+  lam_node ends[] = { lam_activate(last, LAM_SOFTMAX), wide };
+  lam_model *model = lam_model_create(ends, 2);
+  assert_non_null(model);
+  static uint8_t bytes[MANY * (IN + GAP)], labels[MANY];
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * i % 251);
+  for (size_t i = 0; i < MANY; i++) labels[i] = (uint8_t)(i % OUT);
+  lam_array x[] = { { .data = bytes, .type = LAM_UINT8, .rows = MANY, .shape = { { IN }, 1 }, .stride = IN + GAP },
+                    { .data = labels, .type = LAM_UINT8, .rows = MANY, .shape = { { 1 }, 1 }, .one_hot = OUT } };
+  static float a[2][MANY * OUT], b[2][OUT];
+  int32_t classes[MANY], class;
+  lam_session *session = lam_session_create(model, &(lam_session_options){ .max_rows = MANY });
+  assert_int_equal(lam_session_run(session, x, 2, (float *[]){ a[0], a[1] }, 2), LAM_OK);
+  assert_int_equal(lam_session_classes(session, x, 2, classes, MANY), LAM_OK);
+  for (size_t i = 0; i < MANY; i++) {
+    lam_array row[] = { x[0], x[1] };
+    row[0].data = bytes + i * (IN + GAP);
+    row[1].data = labels + i;
+    row[0].rows = row[1].rows = 1;
+    assert_int_equal(lam_session_run(session, row, 2, (float *[]){ b[0], b[1] }, 2), LAM_OK);
+    for (size_t j = 0; j < 2; j++) assert_memory_equal(a[j] + i * OUT, b[j], sizeof b[j]);
+    assert_int_equal(lam_session_classes(session, row, 2, &class, 1), LAM_OK);
+    assert_int_equal(class, classes[i]);
+  }
+  lam_context_destroy(context);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(a_row_has_the_same_bits_in_any_batch),    cmocka_unit_test(classes_are_the_argmax_and_need_no_softmax),
-    cmocka_unit_test(bytes_and_strides_give_what_floats_give), cmocka_unit_test(probabilities_of_a_model_trained_from_logits),
-    cmocka_unit_test(a_sessions_sentences_are_its_own),        cmocka_unit_test(many_sessions_run_on_one_model),
+    cmocka_unit_test(a_row_has_the_same_bits_in_any_batch),
+    cmocka_unit_test(classes_are_the_argmax_and_need_no_softmax),
+    cmocka_unit_test(bytes_and_strides_give_what_floats_give),
+    cmocka_unit_test(probabilities_of_a_model_trained_from_logits),
+    cmocka_unit_test(a_sessions_sentences_are_its_own),
+    cmocka_unit_test(many_sessions_run_on_one_model),
+    cmocka_unit_test(many_rows_go_through_in_blocks_and_give_the_same_bits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
