@@ -229,7 +229,8 @@ void LAM_KERNEL(adagrad)(float *w, float *sum, const float *g, float rate, float
 
 LAM_INLINE lam_update adadelta_step(lam_update u, lam_vec g, const lam_rates *r) {
   u.v = vec_fma(r->first, u.v, vec_mul(r->first_rest, vec_mul(g, g)));
-  lam_vec delta = vec_mul(vec_sqrt(vec_div(vec_add(u.m, r->epsilon), vec_add(u.v, r->epsilon))), g);
+  /* Two roots: the quotient of what is under them may be denormal. */
+  lam_vec delta = vec_div(vec_mul(vec_sqrt(vec_add(u.m, r->epsilon)), g), vec_sqrt(vec_add(u.v, r->epsilon)));
   u.m = vec_fma(r->first, u.m, vec_mul(r->first_rest, vec_mul(delta, delta)));
   u.w = vec_fnma(r->rate, delta, u.w);
   return u;

@@ -162,6 +162,18 @@ def test_options_of_the_optimizer_reach_it():
     assert loss("--optimizer", "rmsprop", "--optimizer-option", "rho=0.5") != plain
     assert loss("--optimizer", "rmsprop", "--learning-rate", "0.001") == plain
     assert loss("--optimizer", "rmsprop", "--learning-rate", "0") > plain
+    for option in ("centered=1", "momentum=0.5", "weight_decay=0.5", "clipnorm=0.01", "clipvalue=0.001", "use_ema=1,frequency",
+                   "gradient_accumulation_steps=3", "schedule=exponential_decay"):
+        more = {"use_ema=1,frequency": ["use_ema=1", "ema_overwrite_frequency=2"],
+                "schedule=exponential_decay": [option, "decay_steps=10", "decay_rate=0.5"]}.get(option, [option])
+        assert loss(*(word for each in more for word in ("--optimizer-option", each))) != plain, option
+    constant = ["schedule=piecewise_constant_decay", "boundaries=5,9", "values=0.001,0.001,0.001"]
+    assert loss(*(word for each in constant for word in ("--optimizer-option", each))) == plain
+    losses = {name: loss("--optimizer", name) for name in ("sgd", "adam", "adamw", "adamax", "nadam", "adagrad", "adadelta",
+                                                            "lion", "ftrl")}
+    assert len({*losses.values(), plain}) == 10, losses
+    assert loss("--optimizer", "adamw", "--optimizer-option", "weight_decay=0") == losses["adam"]
+    assert loss("--optimizer", "adam", "--optimizer-option", "amsgrad=1") != losses["adam"]
 
 
 def test_a_folder_with_and_without_a_test_part():
