@@ -30,6 +30,7 @@ void training_close(training *t);
 
 typedef struct inference {
   lam_context *context;
+  lam_model *model;
   lam_session *session;
   lam_array input;
   float *rows, *outputs;

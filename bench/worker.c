@@ -7,6 +7,7 @@
  *   batch N              train, infer: makes a trainer or a session; {"rows"}
  *   time N               {"wall","cpu"}: seconds of so many products, calls, epochs
  *   epoch                train: {"seconds","cpu","loss","accuracy"}
+ *   save FOLDER          train, infer: writes weights.f32, of a session also rows.f32 and outputs.f32: floats; {}
  *   parts N SECONDS      train, infer: {"parts":[{"part","layer","flops","us","us_spread"}]}
  *   quit, or the end of the stream: it ends
  * {"refused": "why"} is its last answer.
@@ -180,6 +181,33 @@ static bool run_epoch(worker *w) {
   return answer_end(w, &json);
 }
 
+static bool write_floats(const char *folder, const char *name, const float *values, size_t count) {
+  char path[512];
+  if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) return false;
+  FILE *file = fopen(path, "wb");
+  bool good = file && fwrite(values, sizeof *values, count, file) == count;
+  return (file && fclose(file) == 0) && good;
+}
+
+/* So that other programs can start from the same weights, and compare what comes out. */
+static bool save(worker *w, const char *line) {
+  char folder[480];
+  if (sscanf(line, "save %479[^\n]", folder) != 1) return false;
+  const sizes *net = &w->options->net;
+  lam_model *model = w->t.trainer ? lam_trainer_model(w->t.trainer) : w->f.model;
+  size_t count = lam_model_weight_count(model), rows = w->f.input.rows;
+  float *weights = calloc(count, sizeof *weights);
+  bool good =
+      weights && lam_model_get_weights(model, weights, count) == LAM_OK && write_floats(folder, "weights.f32", weights, count);
+  free(weights);
+  if (good && w->f.session)
+    good = write_floats(folder, "rows.f32", w->f.rows, rows * net->item[0]) &&
+           write_floats(folder, "outputs.f32", w->f.outputs, rows * net->item[net->count - 1]);
+  if (!good) return refuse(w, "the weights cannot be written to %s", folder);
+  lam_json_writer json = answer_begin(w);
+  return answer_end(w, &json);
+}
+
 static bool tell_parts(worker *w, const char *line) {
   size_t rounds;
   double seconds;
@@ -211,6 +239,7 @@ static bool obey(worker *w, const char *line) {
   if (strncmp(line, "product ", 8) == 0 && command == GEMM) return get_product(w, line);
   if (strncmp(line, "batch ", 6) == 0 && command != GEMM) return get_batch(w, line);
   if (strcmp(line, "epoch\n") == 0 && w->t.trainer) return run_epoch(w);
+  if (strncmp(line, "save ", 5) == 0 && w->user) return save(w, line);
   if (strncmp(line, "parts ", 6) == 0 && (w->t.trainer || w->f.session)) return tell_parts(w, line);
   if (strcmp(line, "quit\n") == 0) return false;
   return refuse(w, "\"%.*s\" is not a command here", (int)strcspn(line, "\n"), line);

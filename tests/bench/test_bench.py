@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""lamina-bench and bench/peers/run from outside: their JSON, their sentences. No test asks how long anything took.
+"""lamina-bench from outside: its JSON, its sentences. No test asks how long anything took.
 
 Arguments: lamina-bench, the source folder."""
 import csv
-import importlib.machinery
-import importlib.util
 import json
-import math
 import os
 import re
 import signal
@@ -40,8 +37,6 @@ LEVELS = ["l1", "l2", "l3", "memory"]
 OPENED = [*BACKEND, "own_threads", "integer_bits", "load_ms", "first_call_ms", "vet_ms", "path", "warning", "refused"]
 LOAD = ["before", "after", "others", "stolen", "busy"]
 COMPARED = ["what", "unit", "old", "new", "ratio", "ratio_low", "ratio_high", "verdict", "command"]
-PEER = ["system", "name", "version", "core", "isa", "gemm", "warning", "threads", "threads_observed", "seconds", "seconds_spread",
-        "steps_per_second", "ratio", "ratio_low", "ratio_high", "verdict", "loss_first", "loss_last", "learns_the_same", "rounds"]
 
 
 def bench(*arguments, environment=None):
@@ -66,10 +61,9 @@ def has_keys(results, keys):
         assert sorted(result) == sorted(keys), sorted(set(result) ^ set(keys))
 
 
-def refuse(expected, *arguments, program=None):
+def refuse(expected, *arguments):
     """Exit status 2 and one sentence that has all the words."""
-    done = bench(*arguments) if program is None else subprocess.run(
-        [sys.executable, program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    done = bench(*arguments)
     lines = done.stderr.splitlines()
     assert done.returncode == 2 and len(lines) == 1 and all(word in lines[0] for word in expected), (arguments, done)
 
@@ -287,51 +281,6 @@ def test_a_worker_trains_an_epoch_for_each_line():
         stream.write("quit\n")
         stream.flush()
         assert worker.wait(60) == 0 and worker.stdout.read() == b""
-
-
-PEERS = os.path.join(SOURCE, "bench", "peers", "run")
-BUILD = os.path.dirname(os.path.dirname(PROGRAM))
-
-
-def test_peers_compares_systems_that_learn_the_same():
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "peers.json")
-        done = subprocess.run([sys.executable, PEERS, "--build", BUILD, "--lamina", "native", "--peers", "none", "--net", "20-16-4", "--rows",
-                               "330", "--rounds", "3", "--data", "random", "--json", path], capture_output=True, encoding="utf-8", timeout=120,
-                              check=False)
-        assert done.returncode == 0, done
-        with open(path, encoding="utf-8") as file:
-            report = json.load(file)
-    assert sorted(report) == ["command", "machine", "results", "work"]
-    assert report["work"]["rows"] == 320 and report["work"]["rounds"] == 3
-    has_keys(report["results"], PEER)
-    assert [result["verdict"] for result in report["results"]] == ["reference"] and report["results"][0]["learns_the_same"]
-    assert report["results"][0]["loss_last"] < report["results"][0]["loss_first"]
-
-
-def test_peers_answers_wrong_options_with_a_sentence():
-    for expected, *arguments in (
-        (["kears", "keras-jax"], "--peers", "kears"),
-        (["--reference", "torch"], "--reference", "torch"),
-        (["--net", "784"], "--net", "784"),
-        (["--rounds", "0"], "--rounds", "0"),
-        (["--rows"], "--rows", "3"),
-        (["nothing"], "--peers", "none", "--lamina", "none"),
-    ):
-        refuse(expected, *arguments, program=PEERS)
-
-
-def test_peers_has_the_statistics_of_the_harness():
-    sys.dont_write_bytecode = True  # the source folder stays as it is
-    loader = importlib.machinery.SourceFileLoader("peers", PEERS)
-    peers = importlib.util.module_from_spec(importlib.util.spec_from_loader("peers", loader))
-    loader.exec_module(peers)
-    assert all(abs(value - 2) < 1e-12 for value in peers.ratio_interval([2, 4, 6], [1, 2, 3]))
-    middle, low, high = peers.ratio_interval([math.e, 1, 1 / math.e], [1, 1, 1])  # see statistics.c for the ends
-    assert abs(middle - 1) < 1e-12 and all(abs(abs(math.log(end)) - 9.925 / math.sqrt(3)) < 1e-12 for end in (low, high)), (low, high)
-    assert peers.verdict(1.03, 1.2) == "faster" and peers.verdict(0.9, 1.1) == "not separated" and peers.verdict(0.8, 0.97) == "slower"
-    assert peers.verdict(1.01, 1.2) == "not separated" and peers.verdict(math.nan, math.nan) == "not separated"
-    assert abs(peers.spread([50, 10, 40, 20, 30]) - 20) < 1e-9
 
 
 if __name__ == "__main__":

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""PyTorch, eager and compiled."""
+
+
+def make_model(work, torch):
+    layers = []
+    for weights, biases in work.start():
+        linear = torch.nn.Linear(*weights.shape)
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(weights.T.copy()))
+            linear.bias.copy_(torch.from_numpy(biases.copy()))
+        layers += [linear, torch.nn.ReLU()]
+    # The softmax is in the loss where that is a cross-entropy.
+    softmax = work.infer or work.loss == "mean_squared_error"
+    return torch.nn.Sequential(*layers[:-1], *([torch.nn.Softmax(1)] if softmax else []))
+
+
+def make_optimizer(work, torch, parameters):
+    """With Keras's numbers; the fused kernels, which are PyTorch's fastest, where it has them for the CPU."""
+    if work.optimizer == "adam":
+        return torch.optim.Adam(parameters, 0.001, eps=1e-7, fused=True)
+    if work.optimizer == "rmsprop":
+        return torch.optim.RMSprop(parameters, 0.001, 0.9, 1e-7)
+    return torch.optim.SGD(parameters, 0.01, fused=True)
+
+
+def run_torch(work, driver):
+    """The usual loop over index batches; compiled are the forward pass with the loss, and with them the backward pass."""
+    import torch
+    torch.set_num_threads(work.threads)
+    compiled = work.system == "torch-compiled"
+    name, version = "PyTorch, " + ("compiled" if compiled else "eager"), f"torch {torch.__version__}"
+    model = make_model(work, torch)
+    if work.infer:
+        with torch.inference_mode():
+            call = torch.compile(model) if compiled else model
+            driver.infer(name, version, work, lambda x: call(x).numpy(), torch.from_numpy)
+    criterion = torch.nn.MSELoss() if work.loss == "mean_squared_error" else torch.nn.CrossEntropyLoss()
+    optimizer = make_optimizer(work, torch, model.parameters())
+    x, y = torch.from_numpy(work.x), torch.from_numpy(work.y)
+    if work.sparse:
+        y = y.long()
+
+    def compute(inputs, targets):
+        return criterion(model(inputs), targets)
+
+    if compiled:
+        compute = torch.compile(compute)
+    driver.hello(name, version, work)
+    while True:
+        driver.begin_epoch()
+        total, batches = torch.zeros(()), torch.randperm(len(x)).split(work.batch)
+        for rows in batches:
+            optimizer.zero_grad()
+            loss = compute(x[rows], y[rows])
+            loss.backward()
+            optimizer.step()
+            total += loss.detach()
+        driver.end_epoch(total / len(batches))
