@@ -45,7 +45,7 @@ def bars(report):
         if result["ratio_low"] is not None:
             lines.append(f"<line class=whisker x1=\"{place(result['ratio_low']):.1f}\" x2=\"{place(result['ratio_high']):.1f}\" y1=\"{y + 9}\" "
                          f"y2=\"{y + 9}\"></line>")
-        value = f"{result['ratio']:.2f}× {tables.duration(result['seconds'])}"
+        value = f"{result['ratio']:.3g}× {tables.duration(result['seconds'])}"
         lines.append(f"<text x=\"{WIDTH - 2}\" y=\"{y + 13}\" text-anchor=end>{escape(value)}</text>")
     lines.append(f"<line class=one x1=\"{place(1):.1f}\" x2=\"{place(1):.1f}\" y1=0 y2=\"{height}\"></line></svg>")
     return "\n".join(lines)

@@ -15,12 +15,31 @@ def make_model(work, torch):
     return torch.nn.Sequential(*layers[:-1], *([torch.nn.Softmax(1)] if softmax else []))
 
 
+def make_rmsprop(torch, parameters):
+    """Keras's: epsilon stands under the root. PyTorch's own adds it to the root, which is another training where gradients are as small as
+    those of a mean squared error. The same calls for all tensors at once that PyTorch's has inside."""
+    parameters = list(parameters)
+    squares = [torch.zeros_like(parameter) for parameter in parameters]
+
+    class RMSprop(torch.optim.Optimizer):
+        @torch.no_grad()
+        def step(self, closure=None):
+            gradients = [parameter.grad for parameter in parameters]
+            torch._foreach_mul_(squares, 0.9)
+            torch._foreach_addcmul_(squares, gradients, gradients, 0.1)
+            roots = torch._foreach_add(squares, 1e-7)
+            torch._foreach_sqrt_(roots)
+            torch._foreach_addcdiv_(parameters, gradients, roots, -0.001)
+
+    return RMSprop(parameters, {})
+
+
 def make_optimizer(work, torch, parameters):
     """With Keras's numbers; the fused kernels, which are PyTorch's fastest, where it has them for the CPU."""
     if work.optimizer == "adam":
         return torch.optim.Adam(parameters, 0.001, eps=1e-7, fused=True)
     if work.optimizer == "rmsprop":
-        return torch.optim.RMSprop(parameters, 0.001, 0.9, 1e-7)
+        return make_rmsprop(torch, parameters)
     return torch.optim.SGD(parameters, 0.01, fused=True)
 
 
