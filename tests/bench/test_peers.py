@@ -87,6 +87,12 @@ def test_what_cannot_be_measured_is_left_out_with_the_reason():
     assert works.beside("fann", works.WORKS["784-256-15"]) and not works.beside("torch", works.WORKS["784-256-15"])
 
 
+def test_every_key_is_documented():
+    with open(os.path.join(SOURCE, "docs", "bench.md"), encoding="utf-8") as file:
+        text = file.read()
+    assert not [key for key in (*RESULT, "reports", "work", "left_out") if f"`{key}`" not in text]
+
+
 def test_wrong_options_are_answered_with_a_sentence():
     for expected, *arguments in (
         (["kears", "keras-jax"], "--peers", "kears"), (["--reference", "torch"], "--reference", "torch"), (["--net", "784"], "--net", "784"),
