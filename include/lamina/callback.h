@@ -3,8 +3,9 @@
  * lamina/callback.h: ready-made callbacks for fit, Keras's by name.
  *
  * Each is made once, with its options, and given to fits in lam_fit_options.callbacks, one fit at a time. It belongs to the
- * context it was made with, which must be the trainer's. fit tells them in the order of the list, those that save files after all
- * others, and lam_fit_options.callback last; each is told every event, also behind one that has asked to stop.
+ * context it was made with, which must be the trainer's; strings are copied, what `user` points at must outlive its fits. fit
+ * tells them in the order of the list, those that save files after all others, and lam_fit_options.callback last; each is told
+ * every event, also behind one that has asked to stop.
  *
  * What is monitored has a name: "loss", "accuracy", and with validation "val_loss", "val_accuracy"; and the names of the
  * trainer's metrics (lam_trainer_add_metric), likewise. A name that this fit will not have is LAM_UNKNOWN_NAME before the first
@@ -35,7 +36,9 @@ typedef enum lam_mode {
 #undef LAM_X
 } lam_mode;
 
-LAM_API void lam_hook_destroy(lam_hook *hook); /* NULL is allowed; not during its fit */
+/* Ends a callback before its context does. NULL is allowed; not during its fit. The trainers of its fits may be gone by then.
+ * Since 0.1. */
+LAM_API void lam_hook_destroy(lam_hook *hook);
 
 /* What a callback with a monitor has found in its last fit, or finds. */
 typedef struct lam_hook_state {
@@ -100,8 +103,8 @@ LAM_API lam_hook *lam_learning_rate_scheduler(lam_context *context, lam_rate_fun
 typedef struct lam_model_checkpoint_options {
   const char *monitor; /* NULL: "val_loss"; looked at only with save_best_only */
   bool save_best_only; /* only where what is monitored is the best so far */
-  bool
-      save_weights_only; /* the model alone, as lam_model_save; otherwise a checkpoint that can be resumed, as lam_trainer_save */
+  /* The model alone, as lam_model_save; otherwise a checkpoint that can be resumed, as lam_trainer_save. */
+  bool save_weights_only;
   lam_mode mode;
   size_t save_freq;               /* 0: at the end of each epoch; else after so many batches, counted across epochs */
   double initial_value_threshold; /* only what is better than this is the best. 0: none; LAM_ZERO: 0 */

@@ -20,16 +20,19 @@
 extern "C" {
 #endif
 
-/* Writes `size` bytes, or reads up to `size` into `bytes` and returns how many, 0 at the end; a negative number is a failure. */
+/* Writes all of `size` bytes and returns 0; reads up to `size` into `bytes` and returns how many, 0 at the end. A negative number
+ * is a failure, LAM_IO. */
 typedef int (*lam_write_function)(void *user, const void *bytes, size_t size);
 typedef ptrdiff_t (*lam_read_function)(void *user, void *bytes, size_t size);
 
-/* Saves a built model. Errors: LAM_IO with the path and the system's reason (the old file stays). Since 0.1. */
+/* Saves a built model: to a file, or through a function. Errors: LAM_IO with the path and the system's reason (the old file
+ * stays), LAM_INVALID_ARGUMENT for a model that is not built, LAM_UNSUPPORTED for one of too many nodes to be loaded again. Since
+ * 0.1. */
 LAM_API lam_status lam_model_save(const lam_model *model, const char *path);
 LAM_API lam_status lam_model_write(const lam_model *model, lam_write_function write, void *user);
 
-/* Loads a model. Errors: LAM_IO, LAM_FORMAT (what is wrong at which byte or tensor; a golden output that is not reproduced),
- * LAM_UNSUPPORTED for a newer format. `bytes` are not needed afterwards. Since 0.1. */
+/* Loads a model: from a file, from memory, through a function. Errors: LAM_IO, LAM_FORMAT (what is wrong at which byte or tensor;
+ * a golden output that is not reproduced), LAM_UNSUPPORTED for a newer format. `bytes` are not needed afterwards. Since 0.1. */
 LAM_API lam_model *lam_model_load(lam_context *context, const char *path);
 LAM_API lam_model *lam_model_load_memory(lam_context *context, const void *bytes, size_t size);
 LAM_API lam_model *lam_model_read(lam_context *context, lam_read_function read, void *user);

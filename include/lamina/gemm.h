@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * lamina/gemm.h: the one door to matrix products.
+ * lamina/gemm.h: the one door to matrix products; and what is made of them without a graph: a dense layer with its activation,
+ * and linear regression.
  *
  * A backend is a name and a function with the type of cblas_sgemm. "openblas" (or "cblas", for another library the build linked)
  * is there unless the build had -Dblas=none; "native" is always there. Every product of the library goes to the context's
@@ -106,7 +107,7 @@ typedef struct lam_gemm_choice {
 
 /* How many products have been decided, and one of them. Errors: LAM_INVALID_ARGUMENT beyond the last. Since 0.1. */
 LAM_API size_t lam_gemm_choice_count(const lam_context *context);
-LAM_API lam_status lam_gemm_choice_get(lam_context *context, size_t index, lam_gemm_choice *choice);
+LAM_API lam_status lam_gemm_get_choice(lam_context *context, size_t index, lam_gemm_choice *choice);
 
 /* What a layer does to its input, by Keras's names; lamina/kernels.h has the formulas and errors. gelu is the form with erf. With
  * the parameters that Keras gives them: leaky_relu 0.2, elu and celu 1, hard_shrink and soft_shrink 0.5, squareplus 4, threshold

@@ -49,7 +49,7 @@ typedef struct lam_metric lam_metric;
  *                                      ones the argmax of both
  *   confusion_matrix                   classes x classes sums of w: label, predicted class. The value is the share on the
  *                                      diagonal
- *   user                               functions of one's own: see lam_user_metric */
+ *   custom                             functions of one's own: see lam_custom_metric */
 #define LAM_METRIC_LIST(X)                                                                                                       \
   X(ACCURACY, accuracy)                                                                                                          \
   X(EQUALITY, equality)                                                                                                          \
@@ -98,7 +98,7 @@ typedef struct lam_metric lam_metric;
   X(ONE_HOT_IOU, one_hot_iou)                                                                                                    \
   X(ONE_HOT_MEAN_IOU, one_hot_mean_iou)                                                                                          \
   X(CONFUSION_MATRIX, confusion_matrix)                                                                                          \
-  X(USER, user)
+  X(CUSTOM, custom)
 
 typedef enum lam_metric_type {
 #define LAM_X(NAME, name) LAM_METRIC_##NAME,
@@ -169,13 +169,13 @@ typedef struct lam_metric_result {
 /* A metric of one's own: either `row`, a value for each row, whose mean is the metric (Keras's metric from a function), or the
  * three others, which keep what they need behind `user`. They run in the thread that updates the metric, in the default
  * floating-point mode, after each step's forward pass. */
-typedef struct lam_user_metric {
+typedef struct lam_custom_metric {
   double (*row)(void *user, const lam_metric_batch *batch, size_t row);
   void (*update)(void *user, const lam_metric_batch *batch);
   void (*result)(void *user, lam_metric_result *result); /* fills value and standard_error; both are NaN before */
   void (*reset)(void *user);
   void *user;
-} lam_user_metric;
+} lam_custom_metric;
 
 /* A metric and its numbers; those it does not have must be zero, so that none is lost by mistake. The lists are copied. */
 typedef struct lam_metric_options {
@@ -208,7 +208,7 @@ typedef struct lam_metric_options {
   size_t label_weight_count;
   bool weighted;      /* in a trainer: rows count by the weights of the data and of fit's classes (Keras's weighted_metrics) */
   bool probabilities; /* in a trainer with from_logits: the metric sees probabilities, as LAM_PROBABILITIES gives them */
-  lam_user_metric user;
+  lam_custom_metric custom;
   uint64_t reserved[16];
 } lam_metric_options;
 

@@ -62,6 +62,7 @@ typedef struct lam_layer_info {
   bool frozen;       /* lam_model_set_trainable */
 } lam_layer_info;
 
+/* How many there are, and one of them; LAM_INVALID_ARGUMENT beyond the last, and SIZE_MAX as the place of an input. Since 0.1. */
 LAM_API size_t lam_model_layer_count(const lam_model *model);
 LAM_API lam_status lam_model_layer(const lam_model *model, size_t layer, lam_layer_info *info);
 LAM_API size_t lam_model_layer_input(const lam_model *model, size_t layer, size_t input);
@@ -87,6 +88,8 @@ typedef struct lam_parameter {
   bool frozen; /* its layer is frozen */
 } lam_parameter;
 
+/* How many tensors there are (0 while the model is not built), and one of them; LAM_INVALID_ARGUMENT beyond the last. Since 0.1.
+ */
 LAM_API size_t lam_model_parameter_count(const lam_model *model);
 LAM_API lam_status lam_model_parameter(const lam_model *model, size_t index, lam_parameter *parameter);
 /* Replaces the values of the weight with this name; `count` must be its own. Not while a session of this model runs.
@@ -98,9 +101,9 @@ LAM_API lam_status lam_model_set_parameter(lam_model *model, const char *name, c
 LAM_API lam_status lam_model_layer_parameters(const lam_model *model, size_t layer, size_t *first, size_t *count);
 
 /* All weights as one block: tensor by tensor in the order of lam_model_parameter, without gaps. `count` must be their number of
- * floats, lam_model_weight_count (0 while the model is not built). Setting them: not while a session of this model runs. Errors:
- * LAM_INVALID_SHAPE. Since 0.1. */
-LAM_API size_t lam_model_weight_count(const lam_model *model);
+ * floats, which lam_model_count_params gives (0 while the model is not built). Setting them: not while a session of this model
+ * runs. Errors: LAM_INVALID_SHAPE. Since 0.1. */
+LAM_API size_t lam_model_count_params(const lam_model *model);
 LAM_API lam_status lam_model_get_weights(const lam_model *model, float *values, size_t count);
 LAM_API lam_status lam_model_set_weights(lam_model *model, const float *values, size_t count);
 

@@ -137,7 +137,7 @@ typedef struct lam_batch {
 } lam_batch;
 
 /* Fills a batch; anything but 0 ends what runs with LAM_INVALID_DATA, and the sentence has the number. */
-typedef int (*lam_generate)(void *user, lam_batch *batch);
+typedef int (*lam_generate_function)(void *user, lam_batch *batch);
 
 /* Where batches come from that are no dataset: a function, asked for one after the other, epoch by epoch.
  *
@@ -148,7 +148,7 @@ typedef int (*lam_generate)(void *user, lam_batch *batch);
  * dataset with the same rows in the same batches. Floats are inputs as those of a LAM_FLOAT32 array are; each batch is checked as
  * a dataset is. */
 typedef struct lam_generator {
-  lam_generate generate;
+  lam_generate_function generate;
   void *user;
   size_t batch_size; /* the room in a batch; 0: 32 */
   size_t steps;      /* of an epoch; 0: until a batch has no rows */
@@ -186,10 +186,12 @@ typedef struct lam_fit_options {
 
 /* Trains. Everything that can be wrong is found before the first step: widths, label ranges, NaN or infinity in the data
  * (LAM_INVALID_SHAPE, LAM_INVALID_DATA; the sentence has row and value). LAM_NOT_FINITE, with the number of the step, when the
- * loss stops being finite. The last batch of an epoch may be smaller. Since 0.1. */
+ * loss stops being finite; the weights are then those before that step. The last batch of an epoch may be smaller. `options` may
+ * be NULL. Runs until it is done: only a callback or Lamina's own failures end it earlier. Since 0.1. */
 LAM_API lam_status lam_fit(lam_trainer *trainer, const lam_dataset *data, const lam_fit_options *options);
 
-/* The epochs of the last fit, *count of them; until the next fit. Whether a callback stopped it. Since 0.1. */
+/* The epochs of the last fit, *count of them, those before it was resumed too; valid until the next fit. Whether a callback
+ * stopped it. Since 0.1. */
 LAM_API const lam_epoch *lam_trainer_history(const lam_trainer *trainer, size_t *count);
 LAM_API bool lam_trainer_stopped(const lam_trainer *trainer);
 
@@ -197,7 +199,8 @@ LAM_API bool lam_trainer_stopped(const lam_trainer *trainer);
  * this process), or with `evaluated` over the rows of the last lam_evaluate or validation. NaN where there is none. Since 0.1. */
 LAM_API double lam_trainer_output_loss(const lam_trainer *trainer, size_t output, bool evaluated);
 
-/* Loss and accuracy of the model on a dataset. Since 0.1. */
+/* Loss and accuracy of the model on a dataset, in inference mode, in batches of 32; the trainer's metrics are computed too.
+ * Errors: as lam_fit before the first step. Since 0.1. */
 LAM_API lam_status lam_evaluate(lam_trainer *trainer, const lam_dataset *data, lam_result *result);
 
 /* The same over one epoch of a generator, which is told epoch 0. Since 0.1. */
@@ -230,8 +233,9 @@ typedef struct lam_predict_options {
   uint64_t reserved[8];
 } lam_predict_options;
 
-/* What the network gives for each row of a dataset: rows x width floats into `outputs`, whose `count` must be just that. Targets
- * are not looked at. Runs on the context's gemm backend. Since 0.1. */
+/* What the network gives for each row of a dataset: rows x width floats into `outputs`, whose `count` must be just that
+ * (LAM_INVALID_ARGUMENT). Targets are not looked at. `options` may be NULL. Runs on the context's gemm backend; where latency or
+ * several threads matter, take a session (lamina/model.h). Since 0.1. */
 LAM_API lam_status lam_predict(lam_model *model, const lam_dataset *data, const lam_predict_options *options, float *outputs,
                                size_t count);
 
@@ -245,8 +249,9 @@ LAM_API lam_status lam_predict_classes(lam_model *model, const lam_dataset *data
 LAM_API lam_status lam_forward(lam_trainer *trainer, const lam_array *inputs, size_t input_count);
 /* rows x width floats of an output of the last lam_forward; until the next call with this trainer. Since 0.1. */
 LAM_API const float *lam_forward_output(const lam_trainer *trainer, size_t output);
-/* The backward pass from the gradients of the outputs, each rows x width as in the last lam_forward; NULL: zero. The gradients of
- * the weights are replaced; those of the penalties of regularizers are in them. Since 0.1. */
+/* The backward pass from the gradients of the outputs, each rows x width as in the last lam_forward; NULL: zero. lam_loss_compute
+ * gives them for a loss. The gradients of the weights are replaced; those of the penalties of regularizers are in them. Since
+ * 0.1. */
 LAM_API lam_status lam_backward(lam_trainer *trainer, const float *const *output_gradients, size_t output_count);
 /* The gradient of weight `index` (as lam_model_parameter counts), from the last lam_backward or step of fit; may be changed
  * before lam_apply_gradients. NULL where there is none yet, for a fixed weight, and for one whose layer was frozen when the

@@ -5,12 +5,13 @@
  * cost more than most operations take.
  */
 #include "base/pool.h"
+#include "base/clock.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <time.h>
 
-enum { SPIN_NANOSECONDS = 10000, STACK_SIZE = 1 << 20 };
+enum { STACK_SIZE = 1 << 20 };
+static const double spin_seconds = 10e-6;
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
@@ -43,12 +44,6 @@ static void gate_advance(lam_gate *gate) {
   pthread_mutex_unlock(&gate->mutex);
 }
 
-static int64_t nanoseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void pause_a_little(void) {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -58,13 +53,13 @@ static void pause_a_little(void) {
 }
 
 static void gate_wait(lam_gate *gate, unsigned seen) {
-  int64_t start = nanoseconds();
+  double start = lam_seconds();
   do
     for (int i = 0; i < 16; ++i) {
       if (atomic_load_explicit(&gate->value, memory_order_acquire) != seen) return;
       pause_a_little();
     }
-  while (nanoseconds() - start < SPIN_NANOSECONDS);
+  while (lam_seconds() - start < spin_seconds);
 
   pthread_mutex_lock(&gate->mutex);
   atomic_fetch_add(&gate->sleepers, 1);

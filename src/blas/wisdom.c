@@ -42,7 +42,7 @@ void lam_gemm_choice_text(const lam_gemm_choice *choice, char text[LAM_PRODUCT_T
 
 size_t lam_gemm_choice_count(const lam_context *context) { return context ? context->wisdom_count : 0; }
 
-lam_status lam_gemm_choice_get(lam_context *context, size_t index, lam_gemm_choice *choice) {
+lam_status lam_gemm_get_choice(lam_context *context, size_t index, lam_gemm_choice *choice) {
   if (!context || !choice) return LAM_NO_HANDLE;
   if (index >= context->wisdom_count)
     return lam_fail(context, LAM_INVALID_ARGUMENT, "choice %zu of %zu products that were measured", index, context->wisdom_count);

@@ -3,6 +3,7 @@
  * See apart.h.
  */
 #include "cli/apart.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -14,7 +15,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -82,12 +82,6 @@ void apart_end(apart *a) {
 
 /* ---- asking ---- */
 
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* Appends what can be read now; false at the end of the stream. What has no room is dropped. */
 static bool take(int from, char *text, size_t room, size_t *size) {
   char part[4096];
@@ -111,10 +105,10 @@ static bool is_complete(const apart *a) { return a->size && a->line[a->size - 1]
 /* Reads until the answer's line is complete, and what is printed meanwhile. 1: complete; 0: the worker ended; -1: no answer;
  * -2: it is not wanted any longer. */
 static int await(apart *a, double patience) {
-  const double end = seconds() + patience;
+  const double end = lam_seconds() + patience;
   bool open = true;
   while (!is_complete(a)) {
-    const double left = end - seconds();
+    const double left = end - lam_seconds();
     struct pollfd waits[] = { { a->socket, POLLIN, 0 }, { open ? a->output : -1, POLLIN, 0 } };
     if (left <= 0) return -1;
     if (a->stop && a->stop()) return -2;

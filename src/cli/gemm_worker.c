@@ -2,24 +2,18 @@
  *
  * A library's own process, from both sides.
  */
+#include "base/clock.h"
 #include "blas/gemm.h"
 #include "cli/cli.h"
 #include "cli/gemm.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- in the worker ---- */
 
 enum { ROWS = 32, OUTPUTS = 256, INPUTS = 784 };
-
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* The forward product of 784-256 at batch 32, for some milliseconds on one thread. */
 static double time_product(const lam_context *context) {
@@ -30,13 +24,13 @@ static double time_product(const lam_context *context) {
   }
   size_t calls = 0;
   lam_blas_enter(context);
-  const double begin = seconds();
+  const double begin = lam_seconds();
   double end;
   do {
     lam_gemm_run(context->gemm, context->kernels, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, ROWS, OUTPUTS, INPUTS, 1, x, INPUTS, w,
                  OUTPUTS, 0, y, OUTPUTS, NULL, NULL);
     ++calls;
-    end = seconds();
+    end = lam_seconds();
   } while (end - begin < 0.004);
   lam_blas_leave(context);
   return 2e-9 * ROWS * OUTPUTS * INPUTS * (double)calls / (end - begin);

@@ -40,7 +40,7 @@ static int read_metric(char *text, lam_metric_options *options) {
   char *rest = strchr(copy, ':');
   if (rest) *rest++ = 0;
   int found = lam_name_find(lam_metric_names, name);
-  if (found < 0 || found == LAM_METRIC_USER) {
+  if (found < 0 || found == LAM_METRIC_CUSTOM) {
     lam_name_unknown(&sentence, "metric", name, lam_metric_names);
     return wrong_usage("--metrics: %s", sentence.message);
   }

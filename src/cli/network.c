@@ -32,7 +32,7 @@ lam_context *open_context(const settings *options) {
 static void print_choices(lam_context *context) {
   lam_gemm_choice choice;
   for (size_t i = 0; i < lam_gemm_choice_count(context); i++) {
-    if (lam_gemm_choice_get(context, i, &choice)) return;
+    if (lam_gemm_get_choice(context, i, &choice)) return;
     char product[LAM_PRODUCT_TEXT];
     lam_gemm_choice_text(&choice, product);
     fprintf(stderr, "gemm auto: %-18s %s, %.2f us", product, choice.backend, choice.seconds * 1e6);

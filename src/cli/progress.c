@@ -4,10 +4,10 @@
  * time of a step without the first one's, and the running means sorted by name.
  */
 #include "cli/progress.h"
+#include "base/clock.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BOLD "\033[1m"
@@ -17,12 +17,6 @@
 
 enum { CELLS = 20, VALUES_SIZE = 2048, MOST_VALUES = 40 };
 static const double redraw_seconds = 0.05;
-
-static double seconds_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 progress progress_on(FILE *stream) { return (progress){ .stream = stream, .bar = stream && isatty(fileno(stream)) }; }
 
@@ -149,7 +143,7 @@ static void begin_epoch(progress *shown, const lam_progress *now, double time) {
 
 void progress_update(progress *shown, const lam_progress *now) {
   if (!shown->stream) return;
-  double time = seconds_now();
+  double time = lam_seconds();
   if (now->event == LAM_EPOCH_BEGIN) begin_epoch(shown, now, time);
   if (now->event == LAM_STEP_END && now->step == 1) shown->first_step_end = time;
   if (now->event == LAM_STEP_END && shown->bar && time - shown->last_drawn >= redraw_seconds) draw(shown, now, time, false);

@@ -3,12 +3,12 @@
  * The backend "auto": which backend computes which product of a plan. The operations themselves are run, in the memory and with
  * the threads with which they will run, so that what is measured is what is gained.
  */
+#include "base/clock.h"
 #include "base/pool.h"
 #include "graph/lowering.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* A candidate has this long for a product; samples last long enough for the clock, and there are a few of them whatever it takes.
  * Of several that are as fast as the clock can tell the native product is taken: its bits are the same everywhere. */
@@ -20,16 +20,10 @@ typedef struct candidate {
   double best; /* seconds of a run */
 } candidate;
 
-static double now(void) {
-  struct timespec time;
-  (void)clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
 static double time_runs(const lam_plan *plan, const lam_step *step, size_t operation, size_t runs) {
-  double started = now();
+  double started = lam_seconds();
   for (size_t i = 0; i < runs; i++) lam_plan_run(plan, step, operation, operation + 1);
-  return (now() - started) / (double)runs;
+  return (lam_seconds() - started) / (double)runs;
 }
 
 /* The fastest run of each candidate, in rotated rounds, so that what disturbs the machine disturbs all alike. */

@@ -238,7 +238,11 @@ static lam_status shape_node(lam_model *model, size_t index) {
   lam_shaping shaping = { context, model, index, inputs, node->input_count, node->shape };
   node->first_weight = first_weight_of(model, index);
   node->weight_count = 0;
-  lam_status status = node->layer->type->shape(node->layer, &shaping);
+  lam_status status = LAM_OK;
+  if (node->layer->type->shape)
+    status = node->layer->type->shape(node->layer, &shaping);
+  else
+    shaping.output = inputs[0];
   if (!status && !lam_shape_count(shaping.output, &node->width))
     status = lam_shape_fail(&shaping, "a row of its output has no elements or more than 2^31 - 1");
   node->shape = shaping.output;

@@ -57,16 +57,16 @@ lam_status lam_model_layer_parameters(const lam_model *model, size_t layer, size
 
 /* ---- all weights -------------------------------------------------------------------------------------------------- */
 
-size_t lam_model_weight_count(const lam_model *model) {
+size_t lam_model_count_params(const lam_model *model) {
   size_t count = 0;
   for (size_t i = 0; i < lam_model_parameter_count(model); i++) count += model->weights[i].count;
   return count;
 }
 
 static lam_status check_count(const lam_model *model, size_t count) {
-  if (model->built && count == lam_model_weight_count(model)) return LAM_OK;
+  if (model->built && count == lam_model_count_params(model)) return LAM_OK;
   return lam_fail(model->object.context, LAM_INVALID_SHAPE, "the model has %zu weights%s, %zu were given",
-                  lam_model_weight_count(model), model->built ? "" : ", because it is not built", count);
+                  lam_model_count_params(model), model->built ? "" : ", because it is not built", count);
 }
 
 lam_status lam_model_get_weights(const lam_model *model, float *values, size_t count) {

@@ -128,12 +128,6 @@ static lam_status check(lam_context *context, const lam_layer *layer) {
   return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: %s has no such option, or reserved fields are not zero", layer->name, name);
 }
 
-static lam_status shape(const lam_layer *layer, lam_shaping *shaping) {
-  (void)layer;
-  shaping->output = shaping->inputs[0];
-  return LAM_OK;
-}
-
 static lam_status forward(const lam_layer *layer, lam_lowering *lowering) {
   (void)layer;
   if (lam_lowered_function(lowering)->activation == LAM_LINEAR) return lam_output_is_input(lowering), LAM_OK;
@@ -157,7 +151,6 @@ const lam_layer_type lam_activation_type = {
   .activation_offset = offsetof(lam_activation_layer, activation),
   .parameters = parameters,
   .check = check,
-  .shape = shape,
   .forward = forward,
   .backward = backward,
 };

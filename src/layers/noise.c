@@ -63,12 +63,6 @@ static lam_status check_noise(lam_context *context, const lam_layer *layer) {
                   lam_format_float(text, amount_of(layer)));
 }
 
-static lam_status shape(const lam_layer *layer, lam_shaping *shaping) {
-  (void)layer;
-  shaping->output = shaping->inputs[0];
-  return LAM_OK;
-}
-
 static lam_status emit(lam_lowering *lowering, const lam_layer *layer, const char *name, float amount, lam_buffer y,
                        lam_buffer x) {
   lam_operation *operation = lam_emit(lowering, name, layer->type == &lam_dropout_type ? run_dropout : run_noise);
@@ -107,7 +101,6 @@ const lam_layer_type lam_dropout_type = {
   .most_inputs = 1,
   .activation_offset = -1,
   .check = check_dropout,
-  .shape = shape,
   .forward = forward,
   .backward = backward,
 };
@@ -121,7 +114,6 @@ const lam_layer_type lam_gaussian_noise_type = {
   .most_inputs = 1,
   .activation_offset = -1,
   .check = check_noise,
-  .shape = shape,
   .forward = forward,
   .backward = backward,
 };

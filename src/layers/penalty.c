@@ -46,12 +46,6 @@ static lam_status check(lam_context *context, const lam_layer *layer) {
   return lam_check_regularizer(context, layer->name, "activity", activity(layer));
 }
 
-static lam_status shape(const lam_layer *layer, lam_shaping *shaping) {
-  (void)layer;
-  shaping->output = shaping->inputs[0];
-  return LAM_OK;
-}
-
 /* The plan passes the gradient on, with that of the penalty. */
 static lam_status forward(const lam_layer *layer, lam_lowering *lowering) {
   (void)layer;
@@ -69,7 +63,6 @@ const lam_layer_type lam_activity_regularization_type = {
   .activation_offset = -1,
   .activity = activity,
   .check = check,
-  .shape = shape,
   .forward = forward,
 };
 

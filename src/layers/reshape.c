@@ -85,12 +85,6 @@ static lam_status check_rescaling(lam_context *context, const lam_layer *layer) 
   return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: scale or offset is not finite", layer->name);
 }
 
-static lam_status shape_rescaling(const lam_layer *layer, lam_shaping *shaping) {
-  (void)layer;
-  shaping->output = shaping->inputs[0];
-  return LAM_OK;
-}
-
 /* Operands: y, x; number: the scale; weight: the offset, in the layer, or NULL. */
 static void run_rescaling(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
   (void)step;
@@ -131,7 +125,6 @@ const lam_layer_type lam_rescaling_type = {
   .most_inputs = 1,
   .activation_offset = -1,
   .check = check_rescaling,
-  .shape = shape_rescaling,
   .forward = forward_rescaling,
   .backward = backward_rescaling,
 };

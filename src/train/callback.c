@@ -41,7 +41,7 @@ static int rises(const lam_trainer *trainer, size_t index) {
   switch (trainer->metrics[place - own].metric->options.type) {
   case LAM_METRIC_MEAN:
   case LAM_METRIC_SUM:
-  case LAM_METRIC_USER: return -1;
+  case LAM_METRIC_CUSTOM: return -1;
   case LAM_METRIC_BINARY_CROSSENTROPY:
   case LAM_METRIC_CATEGORICAL_CROSSENTROPY:
   case LAM_METRIC_SPARSE_CATEGORICAL_CROSSENTROPY:

@@ -2,11 +2,11 @@
  *
  * fit: epochs of steps. Everything that can fail, fails before the first step, but for a loss that is not finite.
  */
+#include "base/clock.h"
 #include "train/callback.h"
 #include "train/feed.h"
 
 #include <math.h>
-#include <time.h>
 
 typedef struct lam_fit {
   lam_trainer *trainer;
@@ -17,12 +17,6 @@ typedef struct lam_fit {
   size_t batch, epochs, begun; /* begun: of the callbacks */
   lam_status status;           /* of a callback that failed */
 } lam_fit_state;
-
-static double now(void) {
-  struct timespec time;
-  (void)clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 /* ---- before the first step ---------------------------------------------------------------------------------------- */
 
@@ -179,7 +173,7 @@ static lam_progress progress_of(const lam_fit_state *fit, lam_event event, const
 static lam_epoch mean_so_far(const lam_trainer *trainer, double started) {
   const lam_position *position = &trainer->position;
   double rows = position->rows ? (double)position->rows : 1.0;
-  lam_epoch mean = { position->loss_sum / rows, position->right_sum / rows, (double)NAN, (double)NAN, now() - started };
+  lam_epoch mean = { position->loss_sum / rows, position->right_sum / rows, (double)NAN, (double)NAN, lam_seconds() - started };
   if (!trainer->plan->has_accuracy) mean.accuracy = (double)NAN;
   return mean;
 }
@@ -233,7 +227,7 @@ static lam_status end_epoch(lam_fit_state *fit, double started) {
     lam_trainer_note_metrics(trainer, trainer->history_count, true);
     record.val_loss = result.loss;
     record.val_accuracy = result.accuracy;
-    record.seconds = now() - started;
+    record.seconds = lam_seconds() - started;
     progress.validated = true;
     progress.mean = record;
   }
@@ -263,7 +257,7 @@ static lam_status run_steps(lam_fit_state *fit, double started) {
 
 static lam_status run_epoch(lam_fit_state *fit) {
   lam_trainer *trainer = fit->trainer;
-  double started = now();
+  double started = lam_seconds();
   if (trainer->position.step == 0) {
     trainer->position.shuffles++;
     lam_trainer_begin_metrics(trainer);

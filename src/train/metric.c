@@ -26,7 +26,7 @@ static const lam_metric_kind *kind_of(lam_metric_type type) {
 lam_status lam_metric_find(lam_context *context, const char *name, lam_metric_type *type) {
   if (!context || !name || !type) return LAM_NO_HANDLE;
   int found = lam_name_find(lam_metric_names, name);
-  if (found < 0 || found == LAM_METRIC_USER) return lam_name_unknown(context, "metric", name, lam_metric_names);
+  if (found < 0 || found == LAM_METRIC_CUSTOM) return lam_name_unknown(context, "metric", name, lam_metric_names);
   *type = (lam_metric_type)found;
   return LAM_OK;
 }
@@ -161,8 +161,8 @@ static bool are_bits(const lam_metric_batch *batch, size_t t_width) {
 void lam_metric_add(lam_metric *metric, const lam_metric_batch *batch) {
   const lam_metric_options *o = &metric->options;
   metric->rows += batch->rows;
-  if (o->type == LAM_METRIC_USER && !o->user.row) {
-    o->user.update(o->user.user, batch);
+  if (o->type == LAM_METRIC_CUSTOM && !o->custom.row) {
+    o->custom.update(o->custom.user, batch);
     return;
   }
   size_t t_width = batch->labels ? 1 : batch->target_width ? batch->target_width : batch->width;
@@ -173,8 +173,8 @@ void lam_metric_add(lam_metric *metric, const lam_metric_batch *batch) {
     row.t = batch->targets ? batch->targets + i * t_width : NULL;
     row.label = batch->labels ? batch->labels[i] : 0;
     row.weight = batch->weights ? (double)batch->weights[i] : 1.0;
-    if (o->type == LAM_METRIC_USER)
-      lam_moments_add(metric->sums, o->user.row(o->user.user, batch, i), row.weight);
+    if (o->type == LAM_METRIC_CUSTOM)
+      lam_moments_add(metric->sums, o->custom.row(o->custom.user, batch, i), row.weight);
     else
       metric->kind->add(metric, &row);
   }
@@ -198,8 +198,8 @@ void lam_metric_reset(lam_metric *metric) {
   if (!metric) return;
   metric->rows = 0;
   if (metric->sums) memset(metric->sums, 0, metric->sum_count * sizeof *metric->sums);
-  if (metric->options.type == LAM_METRIC_USER && metric->options.user.reset)
-    metric->options.user.reset(metric->options.user.user);
+  if (metric->options.type == LAM_METRIC_CUSTOM && metric->options.custom.reset)
+    metric->options.custom.reset(metric->options.custom.user);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------ */
@@ -210,9 +210,9 @@ size_t lam_metric_value_count(const lam_metric *metric) {
   return metric->kind->values(metric);
 }
 
-static void read_user(const lam_metric *metric, double *value, double *error) {
+static void read_custom(const lam_metric *metric, double *value, double *error) {
   lam_metric_result result = { (double)NAN, (double)NAN, metric->rows };
-  metric->options.user.result(metric->options.user.user, &result);
+  metric->options.custom.result(metric->options.custom.user, &result);
   *value = result.value;
   *error = result.standard_error;
 }
@@ -227,8 +227,8 @@ lam_status lam_metric_values(const lam_metric *metric, double *values, double *s
   double *errors = standard_errors ? standard_errors : lam_allocate_array(context, count, sizeof *errors);
   if (!errors) return LAM_OUT_OF_MEMORY;
   lam_fp_mode mode = lam_fp_enter();
-  if (metric->options.type == LAM_METRIC_USER && !metric->options.user.row)
-    read_user(metric, values, errors);
+  if (metric->options.type == LAM_METRIC_CUSTOM && !metric->options.custom.row)
+    read_custom(metric, values, errors);
   else if (metric->sums)
     metric->kind->read(metric, values, errors);
   else

@@ -28,7 +28,7 @@ enum {
   LAM_TAKES_LEAST = 1 << 13,
   LAM_TAKES_NUM_THRESHOLDS = 1 << 14,
   LAM_TAKES_CURVE = 1 << 15,
-  LAM_TAKES_USER = 1 << 16
+  LAM_TAKES_CUSTOM = 1 << 16
 };
 
 /* What the batch must have. */

@@ -279,7 +279,7 @@ static const lam_metric_kind kinds[] = {
   [LAM_METRIC_COSINE_SIMILARITY] = MEAN(ANY, 0, row_cosine),
   [LAM_METRIC_PEARSON_CORRELATION] = MEAN(ANY, 0, row_pearson),
   [LAM_METRIC_CONCORDANCE_CORRELATION] = MEAN(ANY, 0, row_concordance),
-  [LAM_METRIC_USER] = MEAN(NOT_READ, LAM_TAKES_USER, NULL),
+  [LAM_METRIC_CUSTOM] = MEAN(NOT_READ, LAM_TAKES_CUSTOM, NULL),
 };
 
 const lam_metric_kind *lam_metric_mean_kind(lam_metric_type type) {

@@ -76,7 +76,7 @@ static const struct {
   { LAM_TAKES_CURVE, ONE(summation) },
   { LAM_TAKES_CURVE, ONE(multi_label) },
   { LAM_TAKES_CURVE, ONE(label_weights) },
-  { LAM_TAKES_USER, ONE(user) },
+  { LAM_TAKES_CUSTOM, ONE(custom) },
 };
 #undef ONE
 
@@ -231,7 +231,7 @@ lam_status lam_metric_complete(lam_metric *metric) {
   if (!status) status = complete_thresholds(metric);
   if (!status && (o->type == LAM_METRIC_IOU || o->type == LAM_METRIC_MEAN_IOU) && o->classes == 0)
     status = lam_fail(context, LAM_INVALID_ARGUMENT, "%s needs to know how many classes there are", metric->name);
-  if (!status && o->type == LAM_METRIC_USER && !o->user.row && !(o->user.update && o->user.result))
+  if (!status && o->type == LAM_METRIC_CUSTOM && !o->custom.row && !(o->custom.update && o->custom.result))
     status = lam_fail(context, LAM_INVALID_ARGUMENT, "%s needs the function row, or update and result", metric->name);
   o->thresholds = NULL; /* the caller's lists are not needed any more */
   o->class_ids = NULL;

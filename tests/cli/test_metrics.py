@@ -69,7 +69,7 @@ def test_train_keeps_the_metrics_of_each_epoch_and_shows_them():
 def test_what_is_no_metric_is_refused_before_any_work():
     for metrics, words in [
             ["acuracy", ["there is no metric \"acuracy\"", "the nearest is accuracy"]],
-            ["user", ["there is no metric \"user\""]],
+            ["custom", ["there is no metric \"custom\""]],
             ["auc:curve=rox", ["the nearest is roc"]],
             ["auc:curves", ["\"curves\" of auc is not OPTION=VALUE"]],
             ["auc:rate=1", ["rate"]],

@@ -72,7 +72,7 @@ static void each_product_of_a_step_gets_the_fastest_backend(void **state) {
     for (size_t i = 0; i < PRODUCTS; ++i) {
       lam_gemm_choice choice;
       char product[LAM_PRODUCT_TEXT];
-      assert_int_equal(lam_gemm_choice_get(context, i, &choice), LAM_OK);
+      assert_int_equal(lam_gemm_get_choice(context, i, &choice), LAM_OK);
       lam_gemm_choice_text(&choice, product);
       assert_string_equal(product, products[i].product);
       assert_int_equal(choice.threads, threads);
@@ -82,7 +82,7 @@ static void each_product_of_a_step_gets_the_fastest_backend(void **state) {
       assert_true(choice.seconds > 0 && choice.seconds < 500e-6);
     }
     lam_gemm_choice none;
-    assert_int_equal(lam_gemm_choice_get(context, PRODUCTS, &none), LAM_INVALID_ARGUMENT);
+    assert_int_equal(lam_gemm_get_choice(context, PRODUCTS, &none), LAM_INVALID_ARGUMENT);
     unsigned measured = slow_calls;
     assert_true(measured > 0);
     assert_non_null(train(context)); /* nothing is left to measure */
@@ -152,7 +152,7 @@ static void wisdom_of_a_backend_that_is_not_there_is_learnt_anew(void **state) {
   assert_non_null(train(context));
   assert_int_equal(lam_gemm_choice_count(context), PRODUCTS);
   lam_gemm_choice choice;
-  assert_int_equal(lam_gemm_choice_get(context, 0, &choice), LAM_OK);
+  assert_int_equal(lam_gemm_get_choice(context, 0, &choice), LAM_OK);
   assert_string_not_equal(choice.backend, "lost");
   lam_context_destroy(context);
   unlink(path);

@@ -190,7 +190,7 @@ static void a_shared_one_adds_up_the_gradients_of_its_applications(void **state)
   lam_node one = lam_custom("Wave", &in, 1, &options), two = lam_apply(one, &one, 1);
   lam_node both[] = { two, lam_apply(one, &in, 1) }, out = lam_merge(LAM_MERGE_ADD, both, 2);
   lam_model *model = lam_model_create(&out, 1);
-  assert_int_equal(lam_model_weight_count(model), IN);
+  assert_int_equal(lam_model_count_params(model), IN);
   check_gradients(context, model);
   lam_context_destroy(context);
 }
@@ -269,7 +269,7 @@ static void its_weights_have_penalties_and_constraints(void **state) {
 /* ---- failing ------------------------------------------------------------------------------------------------------ */
 
 static void weights(const lam_model *model, float *values) {
-  assert_int_equal(lam_model_get_weights(model, values, lam_model_weight_count(model)), LAM_OK);
+  assert_int_equal(lam_model_get_weights(model, values, lam_model_count_params(model)), LAM_OK);
 }
 
 static void failed(lam_context *context, lam_status status, const char *sentence) {
@@ -296,7 +296,7 @@ static void a_step_that_fails_changes_no_weight_and_the_next_one_goes_on(void **
     float one[64], other[64];
     weights(model, one);
     weights(twin, other);
-    assert_memory_equal(one, other, lam_model_weight_count(model) * sizeof(float));
+    assert_memory_equal(one, other, lam_model_count_params(model) * sizeof(float));
     lam_context_destroy(context);
   }
 }

@@ -56,7 +56,7 @@ static void fit(lam_model *model) {
 }
 
 static void weights(const lam_model *model, float *values) {
-  assert_int_equal(lam_model_get_weights(model, values, lam_model_weight_count(model)), LAM_OK);
+  assert_int_equal(lam_model_get_weights(model, values, lam_model_count_params(model)), LAM_OK);
 }
 
 static void outputs(lam_model *model, float *values, size_t width) {
@@ -89,7 +89,7 @@ static void all_weights_go_out_and_in_as_one_block(void **state) {
   lam_model *model = chain(context);
   enum { COUNT = 4 * 5 + 5 + 5 * 5 + 5 + 5 * 4 + 4 };
   float values[COUNT], back[COUNT];
-  assert_int_equal(lam_model_weight_count(model), COUNT);
+  assert_int_equal(lam_model_count_params(model), COUNT);
   for (size_t i = 0; i < COUNT; i++) values[i] = (float)i;
   assert_int_equal(lam_model_set_weights(model, values, COUNT), LAM_OK);
   lam_parameter p;
@@ -111,7 +111,7 @@ static void weights_are_copied_whole_or_not_at_all(void **state) {
   float before[128], after[128], wanted[128];
   weights(to, before);
   weights(from, wanted);
-  size_t bytes = lam_model_weight_count(to) * sizeof(float);
+  size_t bytes = lam_model_count_params(to) * sizeof(float);
   lam_node node = lam_dense(lam_dense(input(other, IN), 5, NULL), 6, NULL); /* agrees in its first layer only */
   assert_int_equal(lam_model_copy_weights(to, NULL, lam_model_create(&node, 1), NULL), LAM_INVALID_SHAPE);
   assert_non_null(strstr(lam_error_message(context), "dense_1/kernel of shape (5, 6)"));
@@ -240,7 +240,7 @@ static void a_model_that_is_frozen_whole_runs_through_fit_as_it_is(void **state)
   assert_int_equal(lam_model_set_trainable(model, NULL, false), LAM_OK);
   fit(model);
   weights(model, after);
-  assert_memory_equal(before, after, lam_model_weight_count(model) * sizeof(float));
+  assert_memory_equal(before, after, lam_model_count_params(model) * sizeof(float));
   lam_context_destroy(context);
 }
 
@@ -279,7 +279,7 @@ static void a_clone_has_the_architecture_and_its_own_weights(void **state) {
   weights(model, first);
   fit(model);
   weights(model, now);
-  size_t bytes = lam_model_weight_count(model) * sizeof(float);
+  size_t bytes = lam_model_count_params(model) * sizeof(float);
   lam_model *same = lam_model_clone(model, &(lam_clone_options){ .weights = true });
   lam_model *begun = lam_model_clone(model, NULL), *other = lam_model_clone(model, &(lam_clone_options){ .seed = 9 });
   weights(same, mine);
@@ -310,7 +310,7 @@ static void a_model_that_is_not_built_has_clones_that_are_not(void **state) {
   assert_false(lam_model_is_built(clone));
   assert_int_equal(lam_model_build(clone, &(lam_shape){ { 2 }, 1 }, 1), LAM_OK);
   assert_int_equal(lam_model_build(model, &(lam_shape){ { 7 }, 1 }, 1), LAM_OK);
-  assert_int_equal(lam_model_weight_count(clone), 9);
+  assert_int_equal(lam_model_count_params(clone), 9);
   assert_null(lam_model_clone(model, &(lam_clone_options){ .reserved = { 1 } }));
   lam_context_destroy(context);
 }
@@ -353,7 +353,7 @@ static void the_two_learn_apart_and_weights_come_back(void **state) {
   lam_model *inner = encoder(context), *whole = autoencoder(context, inner);
   float before[64], after[64], parts[2][ROWS * CODE];
   weights(inner, before);
-  size_t count = lam_model_weight_count(inner);
+  size_t count = lam_model_count_params(inner);
   fit(whole);
   weights(inner, after);
   assert_memory_equal(before, after, count * sizeof(float));
@@ -399,7 +399,7 @@ static void applied_twice_in_one_graph_it_is_the_same_layers(void **state) {
   lam_context *context = lam_context_create(NULL);
   lam_model *tower = encoder(context), *model = twins(context, tower);
   assert_non_null(model);
-  assert_int_equal(lam_model_weight_count(model), lam_model_weight_count(tower));
+  assert_int_equal(lam_model_count_params(model), lam_model_count_params(tower));
   float y[ROWS * CODE], t[ROWS * CODE];
   lam_array in[] = { rows_of(&x[0][0], IN), rows_of(&x[0][0], IN) }, out = rows_of(t, CODE);
   lam_random_normal(t, ROWS * CODE, 2, 0, 0);
@@ -449,7 +449,7 @@ static void the_applied_model_may_go_before_the_other_is_built(void **state) {
   lam_model *inner = encoder(context);
   float before[64], after[64];
   weights(inner, before);
-  size_t bytes = lam_model_weight_count(inner) * sizeof(float);
+  size_t bytes = lam_model_count_params(inner) * sizeof(float);
   lam_graph *graph = lam_graph_create(context);
   lam_node first = lam_last(graph), node = lam_apply_model(inner, "encoder", &first, 1, NULL);
   lam_model *model = lam_model_create(&node, 1), *copy = lam_model_clone(model, &(lam_clone_options){ .weights = true });

@@ -51,7 +51,7 @@ static void a_large_mean_costs_its_error_no_digits(void **state) {
 static void of_no_rows_a_metric_is_0_and_after_a_reset_again(void **state) {
   (void)state;
   lam_context *context = lam_context_create(NULL);
-  for (int type = 0; type < LAM_METRIC_USER; type++) {
+  for (int type = 0; type < LAM_METRIC_CUSTOM; type++) {
     lam_metric_options options = { .type = (lam_metric_type)type };
     if (type == LAM_METRIC_IOU || type == LAM_METRIC_MEAN_IOU) options.classes = WIDTH;
     lam_metric *metric = lam_metric_create(context, &options);
@@ -74,7 +74,7 @@ static void of_no_rows_a_metric_is_0_and_after_a_reset_again(void **state) {
 static void batches_change_no_bit_and_a_label_is_its_one_hot_row(void **state) {
   (void)state;
   lam_context *context = lam_context_create(NULL);
-  for (int type = 0; type < LAM_METRIC_USER; type++) {
+  for (int type = 0; type < LAM_METRIC_CUSTOM; type++) {
     lam_metric_options options = { .type = (lam_metric_type)type };
     if (type == LAM_METRIC_IOU || type == LAM_METRIC_MEAN_IOU) options.classes = WIDTH;
     lam_metric_batch batch = wide();
@@ -176,13 +176,13 @@ static void a_function_of_a_row_or_three_functions_are_a_metric(void **state) {
   for (size_t i = 0; i < ROWS; i++) mean += fabs((double)(y[i][0] - t[i][0])) / ROWS;
   for (size_t i = 0; i < ROWS; i++) squares += pow(fabs((double)(y[i][0] - t[i][0])) - mean, 2);
   for (size_t i = 0; i < ROWS * WIDTH; i++) largest = fmax(largest, (double)y[i / WIDTH][i % WIDTH]);
-  lam_metric_options options = { .type = LAM_METRIC_USER, .name = "first", .user = { .row = first_error, .user = &calls } };
+  lam_metric_options options = { .type = LAM_METRIC_CUSTOM, .name = "first", .custom = { .row = first_error, .user = &calls } };
   lam_metric_result r = result_of(context, options, wide());
   assert_true(calls == ROWS && fabs(r.value - mean) <= 1e-14);
   assert_true(fabs(r.standard_error - sqrt(squares / (ROWS - 1) / ROWS)) <= 1e-14);
 
   extremes e = { 0 };
-  options.user = (lam_user_metric){ .update = see_largest, .result = tell_largest, .reset = forget_largest, .user = &e };
+  options.custom = (lam_custom_metric){ .update = see_largest, .result = tell_largest, .reset = forget_largest, .user = &e };
   lam_metric *metric = lam_metric_create(context, &options);
   lam_metric_batch batch = wide();
   assert_string_equal(lam_metric_name(metric), "first");
@@ -219,7 +219,7 @@ static void options_that_a_metric_does_not_have_or_cannot_be_are_refused(void **
     { { .type = LAM_METRIC_FBETA_SCORE, .beta = -1 }, "fbeta_score: beta is -1; it is from 1e-30 to 3e38" },
     { { .type = LAM_METRIC_PRECISION_AT_RECALL, .least = 2 }, "precision_at_recall: least is 2; it is from 0 to 1" },
     { { .type = LAM_METRIC_MEAN_IOU }, "mean_iou needs to know how many classes there are" },
-    { { .type = LAM_METRIC_USER }, "user needs the function row, or update and result" },
+    { { .type = LAM_METRIC_CUSTOM }, "user needs the function row, or update and result" },
     { { .type = LAM_METRIC_AUC, .reserved = { 1 } }, "reserved fields of lam_metric_options must be zero" },
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -287,7 +287,7 @@ static bool use_every_metric(lam_allocator allocator) {
   if (!context) return false;
   bool good = true;
   const float thresholds[] = { 0.2f, 0.4f }, column[] = { 1, 2, 3, 4 };
-  for (int type = 0; type < LAM_METRIC_USER && good; type++) {
+  for (int type = 0; type < LAM_METRIC_CUSTOM && good; type++) {
     lam_metric_options options = { .type = (lam_metric_type)type };
     if (type == LAM_METRIC_IOU || type == LAM_METRIC_MEAN_IOU) options.classes = WIDTH;
     if (type == LAM_METRIC_AUC || type == LAM_METRIC_RECALL) options.thresholds = thresholds, options.threshold_count = 2;

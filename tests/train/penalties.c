@@ -328,7 +328,7 @@ static void trained(float *weights, unsigned threads) {
   lam_context *context = lam_context_create(&(lam_context_options){ .threads = threads, .gemm = "native" });
   lam_model *model = regularized(context, false);
   assert_int_equal(lam_fit(trainer_of(model), data(context, ROWS), &(lam_fit_options){ .batch_size = 3, .epochs = 4 }), LAM_OK);
-  assert_int_equal(lam_model_get_weights(model, weights, lam_model_weight_count(model)), LAM_OK);
+  assert_int_equal(lam_model_get_weights(model, weights, lam_model_count_params(model)), LAM_OK);
   lam_context_destroy(context);
 }
 

@@ -263,7 +263,9 @@ static void each_metric_looks_at_its_own_output(void **state) {
   lam_trainer *trainer = lam_trainer_create(model, &(lam_trainer_options){ .loss = LAM_BINARY_CROSSENTROPY });
   size_t calls = 0;
   for (size_t output = 0; output < 2; output++) {
-    const lam_metric_options own = { .type = LAM_METRIC_USER, .output = output, .user = { .row = count_ones, .user = &calls } };
+    const lam_metric_options own = { .type = LAM_METRIC_CUSTOM,
+                                     .output = output,
+                                     .custom = { .row = count_ones, .user = &calls } };
     assert_non_null(lam_trainer_add_metric(trainer, &own));
     assert_non_null(lam_trainer_add_metric(trainer, &(lam_metric_options){ .type = LAM_METRIC_MEAN, .output = output }));
   }
