@@ -40,8 +40,8 @@ struct lam_layer_type {
   lam_regularizer (*activity)(const lam_layer *layer);  /* what its output costs; NULL: nothing */
   bool takes_activation;                                /* a following activation may be computed together with this layer */
   lam_status (*check)(lam_context *context, const lam_layer *layer); /* the options, when the node is made; may be NULL */
-  lam_status (*shape)(const lam_layer *layer,
-                      lam_shaping *shaping); /* the output's shape and the weights; NULL: that of the input */
+  /* The output's shape and the weights; NULL: the first input's shape, and none. */
+  lam_status (*shape)(const lam_layer *layer, lam_shaping *shaping);
   lam_status (*forward)(const lam_layer *layer, lam_lowering *lowering);  /* operations of the forward pass (graph/plan.h) */
   lam_status (*backward)(const lam_layer *layer, lam_lowering *lowering); /* and of the backward pass */
 };
