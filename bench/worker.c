@@ -195,7 +195,7 @@ static bool save(worker *w, const char *line) {
   if (sscanf(line, "save %479[^\n]", folder) != 1) return false;
   const sizes *net = &w->options->net;
   lam_model *model = w->t.trainer ? lam_trainer_model(w->t.trainer) : w->f.model;
-  size_t count = lam_model_weight_count(model), rows = w->f.input.rows;
+  size_t count = lam_model_count_params(model), rows = w->f.input.rows;
   float *weights = calloc(count, sizeof *weights);
   bool good =
       weights && lam_model_get_weights(model, weights, count) == LAM_OK && write_floats(folder, "weights.f32", weights, count);
