@@ -219,7 +219,7 @@ static void options_that_a_metric_does_not_have_or_cannot_be_are_refused(void **
     { { .type = LAM_METRIC_FBETA_SCORE, .beta = -1 }, "fbeta_score: beta is -1; it is from 1e-30 to 3e38" },
     { { .type = LAM_METRIC_PRECISION_AT_RECALL, .least = 2 }, "precision_at_recall: least is 2; it is from 0 to 1" },
     { { .type = LAM_METRIC_MEAN_IOU }, "mean_iou needs to know how many classes there are" },
-    { { .type = LAM_METRIC_CUSTOM }, "user needs the function row, or update and result" },
+    { { .type = LAM_METRIC_CUSTOM }, "custom needs the function row, or update and result" },
     { { .type = LAM_METRIC_AUC, .reserved = { 1 } }, "reserved fields of lam_metric_options must be zero" },
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
