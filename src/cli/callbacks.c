@@ -62,7 +62,7 @@ int check_callbacks(const settings *options) {
   if (code) return code;
   if (options->monitor && !monitors)
     return wrong_usage("--monitor is for --early-stopping, --reduce-lr and --save-best, and none of them is here");
-  if (monitors && !options->validation_split && strncmp(monitor_of(options), "val_", strlen("val_")) == 0)
+  if (monitors && options->validation_split == 0 && strncmp(monitor_of(options), "val_", strlen("val_")) == 0)
     return wrong_usage("%s needs validation to monitor %s: write --validation-split 0.1, or --monitor loss",
                        options->early_stopping ? "--early-stopping"
                        : options->reduce_lr    ? "--reduce-lr"

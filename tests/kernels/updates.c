@@ -173,7 +173,10 @@ static const rule rules[] = {
 /* ---- the comparison ----------------------------------------------------------------------------------------------- */
 
 /* Of the last place of the float nearest to x. */
-static double half_unit(double x) { return fabs(x) < 0x1p-126 ? 0x1p-150 : ldexp(1, ilogb(x) - 24); }
+static double half_unit(double x) {
+  if (!isfinite(x)) return 0;
+  return fabs(x) < 0x1p-126 ? 0x1p-150 : ldexp(1, ilogb(x) - 24);
+}
 
 static bool agree(double got, double wanted, double most) {
   if (isnan(wanted)) return isnan(got);
