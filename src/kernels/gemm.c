@@ -219,8 +219,10 @@ static void run_turned(const product *p) {
   }
 }
 
-/* One k: every row of C is a multiple of the lanes, and writing is all there is. */
-static void run_outer(const product *p) {
+/* One k and nothing behind it: every row of C is a multiple of the lanes, and writing is all there is. False for other products,
+ * of which nothing is done. */
+static bool run_outer(const product *p, const tile *t) {
+  if (p->k != 1 || p->c_lane != 1 || t->finish) return false;
   const size_t whole = p->lane_count / LAM_LANES * LAM_LANES, rest = p->lane_count - whole;
   const float *x = p->lanes.at;
   const lam_vec last = vec_load_n(x + whole, rest);
@@ -230,16 +232,14 @@ static void run_outer(const product *p) {
     for (size_t v = 0; v < whole; v += LAM_LANES) vec_store(c + v, vec_fma(y, vec_load(x + v), vec_zero()));
     if (rest) vec_store_n(c + whole, vec_fma(y, last, vec_zero()), rest);
   }
+  return true;
 }
 
 /* Lanes all of which stay in the nearest cache: row after row, so that C is written as it lies. */
 static void run_short(const product *p) {
   const block b = { .row_count = p->row_count, .k = p->k };
   tile t = tile_of(p, &b);
-  if (p->k == 1 && p->c_lane == 1 && !t.finish) {
-    run_outer(p);
-    return;
-  }
+  if (run_outer(p, &t)) return;
   for (size_t r = 0, rows; r < p->row_count; r += rows) {
     rows = next_rows(p->row_count - r);
     t.a = p->rows.at + r * p->rows.step;
@@ -256,10 +256,7 @@ static void run_short(const product *p) {
 static void run_narrow(const product *p) {
   const block b = { .row_count = p->row_count, .k = p->k };
   tile t = tile_of(p, &b);
-  if (p->k == 1 && p->c_lane == 1 && !t.finish) {
-    run_outer(p);
-    return;
-  }
+  if (run_outer(p, &t)) return;
   t.lanes = p->lane_count;
   t.bias = p->bias;
   t.a = p->rows.at;
@@ -270,6 +267,7 @@ static void run_narrow(const product *p) {
     find_tile(rows, t.lanes)(&t);
     t.a += rows * p->rows.step;
     t.c += rows * p->c_row;
+    if (t.bias && t.bias_of_rows) t.bias += rows;
   }
 }
 

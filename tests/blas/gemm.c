@@ -297,8 +297,9 @@ static void nan_and_infinity_reach_exactly_the_outputs_they_belong_to(void **sta
 /* The large path and the one without scratch, and both with what follows the sums, against the parts one after the other. */
 static void neither_scratch_nor_an_epilogue_changes_a_bit(void **state) {
   (void)state;
-  static const size_t packed[][3] = { { 1, 1, 1 },    { 7, 1, 5 },     { 1, 33, 300 }, { 5, 40, 1 },     { 13, 17, 20 },
-                                      { 48, 64, 64 }, { 97, 65, 300 }, { 65, 97, 65 }, { 600, 70, 300 }, { 70, 600, 129 } };
+  static const size_t packed[][3] = { { 1, 1, 1 },    { 7, 1, 5 },      { 1, 40, 5 },    { 1, 33, 300 },
+                                      { 5, 40, 1 },   { 13, 17, 20 },   { 48, 64, 64 },  { 97, 65, 300 },
+                                      { 65, 97, 65 }, { 600, 70, 300 }, { 70, 600, 129 } };
   static _Alignas(64) float scratch[LAM_GEMM_SCRATCH];
   static float a[1 << 18], b[1 << 18], bias[600], whole[1 << 16], parts[1 << 16], small[1 << 16];
   fill_unit(a, 1 << 18, 1);
