@@ -39,10 +39,6 @@ const pattern_table *pattern_at(const char *isa) {
   return NULL;
 }
 
-double pattern_fma_count(const char *isa) {
-  return 16.0 * FMA_REPEAT * (strcmp(isa, "avx512") == 0 ? FMA_CHAINS_ONE_REGISTER : FMA_CHAINS);
-}
-
 /* ---- one measurement ----------------------------------------------------------------------------------------------- */
 
 typedef struct stream {
@@ -52,11 +48,15 @@ typedef struct stream {
 } stream;
 
 static volatile float sink;
+enum { FMA_TIMES = 100 };
 
 static void run_fma(void *user) {
   const stream *s = user;
-  sink = s->table->fma(100);
+  s->table->fma(s->memory, FMA_TIMES);
 }
+
+/* Of one run. */
+static double fma_flops(const pattern_table *table) { return 2.0 * FMA_TIMES * FMA_REPEAT * (double)table->chains; }
 static void run_read(void *user) {
   const stream *s = user;
   sink = s->table->read(s->memory, s->count);
@@ -70,17 +70,19 @@ static timing time_read(void *user, size_t times) { return time_runs(run_read, u
 static timing time_update(void *user, size_t times) { return time_runs(run_update, user, times); }
 
 static double peak_gflops(const char *isa, double min_time) {
-  stream s = { .table = pattern_at(isa) };
+  float chains[MOST_FMA_CHAINS] = { 0 };
+  stream s = { .table = pattern_at(isa), .memory = chains };
   if (!s.table) return 0;
   contender c = { .name = isa, .time = time_fma, .user = &s };
   if (!rounds_run(&c, 1, 0, 50, min_time)) return 0;
   /* A peak is what was reached: the fastest of many short rounds, because some run undisturbed even on a busy machine. */
-  return 2 * 100 * pattern_fma_count(isa) / stats_quantile(c.seconds, c.rounds, 0) * 1e-9;
+  return fma_flops(s.table) / stats_quantile(c.seconds, c.rounds, 0) * 1e-9;
 }
 
 /* ---- arithmetic ---------------------------------------------------------------------------------------------------- */
 
 static int report_peaks(const settings *options, report *to) {
+  float chains[MOST_FMA_CHAINS] = { 0 };
   stream streams[8];
   contender contenders[8];
   size_t count = 0;
@@ -89,7 +91,7 @@ static int report_peaks(const settings *options, report *to) {
 #undef LAM_X
   for (const char *const *isa = isas; *isa; isa++) {
     if (!pattern_at(*isa) || !chosen(&options->isa, *isa)) continue;
-    streams[count] = (stream){ .table = pattern_at(*isa) };
+    streams[count] = (stream){ .table = pattern_at(*isa), .memory = chains };
     contenders[count] = (contender){ .name = *isa, .time = time_fma, .user = &streams[count] };
     count++;
   }
@@ -98,7 +100,7 @@ static int report_peaks(const settings *options, report *to) {
   for (size_t i = 0; i < count; i++) {
     const contender *c = &contenders[i];
     char command[512], base[256];
-    double flops = 2 * 100 * pattern_fma_count(c->name), gflops = flops / stats_quantile(c->seconds, c->rounds, 0) * 1e-9;
+    double flops = fma_flops(streams[i].table), gflops = flops / stats_quantile(c->seconds, c->rounds, 0) * 1e-9;
     common_options(base, sizeof base, options);
     snprintf(command, sizeof command, "%s --isa %s", base, c->name);
     report_add(to);

@@ -7,18 +7,18 @@
 
 #include "kernels/kernels.h"
 
+enum { FMA_REPEAT = 8, MOST_FMA_CHAINS = 192 };
+
 typedef struct pattern_table {
   const char *isa;
-  float (*fma)(size_t times);                           /* FMA_PER_TIME multiply-adds each time */
+  size_t chains; /* floats that fma works on */
+  /* chains[i] = chains[i] / 2 + 1, FMA_REPEAT times `times` fused multiply-adds of each. Each begins with a number that the
+   * compiler cannot know: of chains that begin alike it computes only one. */
+  void (*fma)(float *chains, size_t times);
   float (*read)(const float *p, size_t count);          /* the sum; count a multiple of 128 */
   void (*update)(float *p, size_t count, float factor); /* p = factor p + 1 */
 } pattern_table;
 
-/* As many independent chains as hide the latency of an FMA and fit in the registers: 12 vectors on x86, 24 on NEON. */
-enum { FMA_CHAINS_ONE_REGISTER = 12, FMA_CHAINS = 6, FMA_REPEAT = 8 };
-
-/* Multiply-adds of fma(1). */
-double pattern_fma_count(const char *isa);
 /* NULL where the CPU or the build has it not. */
 const pattern_table *pattern_at(const char *isa);
 
