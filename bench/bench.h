@@ -9,7 +9,7 @@
 
 #include "bench/report.h"
 #include "bench/rounds.h"
-#include "cli/message.h"
+#include "cli/option.h"
 #include "layers/layers.h"
 #include <lamina.h>
 
@@ -29,25 +29,11 @@ enum {
 /* The sets of products in bench/shapes. */
 #define SHAPE_SETS "classic, mlp, recommender, transformer-ffn, tiny, square"
 
-/* Words separated by commas. */
-enum { MOST_WORDS = 32 };
-typedef struct words {
-  char text[2048];
-  const char *item[MOST_WORDS];
-  size_t count;
-} words;
-
-/* Numbers separated by commas: the batches, or a network's widths (by dashes). */
-typedef struct sizes {
-  size_t item[MOST_WORDS];
-  size_t count;
-} sizes;
-
-/* Every option's value. Options that were not written keep the value of `default_settings` in options.c. */
+/* Every option's value. */
 typedef struct settings {
   const struct bench_command *command;
-  sizes net, batch, threads, m, n, k;
-  words backends, isa, kernel, shapes, trans, pin;
+  size_list net, batch, threads, m, n, k;
+  word_list backends, isa, kernel, shapes, trans, pin;
   const char *reference, *data, *json, *csv, *markdown, *html;
   const char *files[2]; /* what `compare` compares */
   lam_optimizer_type optimizer;
@@ -74,7 +60,7 @@ typedef struct bench_command {
 int parse_options(const bench_command *command, int count, char **arguments, settings *options);
 void print_command_help(const bench_command *command);
 /* Whether `list` is empty or has the word. */
-bool chosen(const words *list, const char *word);
+bool chosen(const word_list *list, const char *word);
 /* The command line that measures one thing again: what is common to all results, to be appended to. */
 void common_options(char *text, size_t size, const settings *options);
 void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -89,10 +75,10 @@ void progress(const settings *options, const char *format, ...) __attribute__((f
 /* A context with the native product and so many threads, or NULL after a sentence. */
 lam_context *open_context(size_t threads);
 /* relu layers of the widths of --net, the last one softmax. */
-lam_model *build_network(lam_context *context, const sizes *net);
-void network_text(char text[128], const sizes *net);
+lam_model *build_network(lam_context *context, const size_list *net);
+void network_text(char text[128], const size_list *net);
 /* Multiply-adds of one row forward, twice. */
-double network_flops(const sizes *net);
+double network_flops(const size_list *net);
 /* The rows to train on: --data, or random bytes with random labels, always the same. *storage is to be freed by the caller. */
 lam_dataset *open_rows(lam_context *context, const settings *options, void **storage);
 

@@ -15,19 +15,19 @@ static void add(bounds *to, bound b) {
 static double floats(double count) { return count * (double)sizeof(float); }
 
 /* A product of batch x in x out, in any of the three ways: each of its matrices is moved once. */
-static bound product_of(const char *part, const sizes *net, size_t layer, double batch) {
+static bound product_of(const char *part, const size_list *net, size_t layer, double batch) {
   double in = (double)net->item[layer], out = (double)net->item[layer + 1];
   return (bound){ part, layer, 2 * batch * in * out, floats(batch * in + in * out + batch * out), 0, false };
 }
 
-static double parameter_count(const sizes *net) {
+static double parameter_count(const size_list *net) {
   double count = 0;
   for (size_t i = 1; i < net->count; i++) count += (double)(net->item[i - 1] + 1) * (double)net->item[i];
   return count;
 }
 
 bounds step_bounds(const settings *options, size_t batch) {
-  const sizes *net = &options->net;
+  const size_list *net = &options->net;
   bounds b = { .count = 0 };
   const double rows = (double)batch, first = (double)net->item[0], last = (double)net->item[net->count - 1];
   const double parameters = parameter_count(net);
@@ -55,7 +55,7 @@ bounds step_bounds(const settings *options, size_t batch) {
 }
 
 bounds call_bounds(const settings *options, size_t batch) {
-  const sizes *net = &options->net;
+  const size_list *net = &options->net;
   bounds b = { .count = 0 };
   const double rows = (double)batch, last = rows * (double)net->item[net->count - 1];
   add(&b, (bound){ "copy rows", NO_LAYER, 0, floats(2 * rows * (double)net->item[0]), 0, true });

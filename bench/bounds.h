@@ -8,7 +8,7 @@
 
 #include "bench/bench.h"
 
-enum { MOST_BOUNDS = 5 * MOST_WORDS + 5 };
+enum { MOST_BOUNDS = 5 * MAX_LIST + 5 };
 
 typedef struct bound {
   const char *part;   /* as the plan names its operation */
@@ -18,7 +18,7 @@ typedef struct bound {
   bool update;        /* read and written back; otherwise reading is all that counts */
 } bound;
 
-enum { NO_LAYER = MOST_WORDS };
+enum { NO_LAYER = MAX_LIST };
 
 typedef struct bounds {
   bound all[MOST_BOUNDS];

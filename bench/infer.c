@@ -30,7 +30,7 @@ void inference_close(inference *f) {
 }
 
 int inference_open(inference *f, lam_context *context, const settings *options, size_t batch) {
-  const sizes *net = &options->net;
+  const size_list *net = &options->net;
   size_t width = net->item[0];
   *f = (inference){ .context = context };
   f->rows = calloc(batch * width, sizeof(float));

@@ -294,8 +294,8 @@ static int check_names(const settings *options) {
 
 int run_kernels(const settings *options, report *to) {
   /* In the first caches, and in none. */
-  static const words usual = { .item = { "32x128", "4096x2048" }, .count = 2 };
-  const words *shapes = options->shapes.count ? &options->shapes : &usual;
+  static const word_list usual = { .item = { "32x128", "4096x2048" }, .count = 2 };
+  const word_list *shapes = options->shapes.count ? &options->shapes : &usual;
   int code = check_names(options);
   for (size_t i = 0; i < shapes->count && !code && !interrupted(); i++) code = measure_shape(options, to, shapes->item[i]);
   return code;

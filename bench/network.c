@@ -19,7 +19,7 @@ lam_context *open_context(size_t threads) {
 
 /* ---- networks ------------------------------------------------------------------------------------------------------ */
 
-lam_model *build_network(lam_context *context, const sizes *net) {
+lam_model *build_network(lam_context *context, const size_list *net) {
   lam_node x = lam_input(lam_graph_create(context), (lam_shape){ { net->item[0] }, 1 });
   for (size_t i = 1; i < net->count; i++) {
     lam_activation activation = i + 1 < net->count ? LAM_RELU : LAM_SOFTMAX;
@@ -28,13 +28,13 @@ lam_model *build_network(lam_context *context, const sizes *net) {
   return lam_model_create(&x, 1);
 }
 
-void network_text(char text[128], const sizes *net) {
+void network_text(char text[128], const size_list *net) {
   size_t used = 0;
   for (size_t i = 0; i < net->count && used < 128; i++)
     used += (size_t)snprintf(text + used, 128 - used, "%s%zu", i ? "-" : "", net->item[i]);
 }
 
-double network_flops(const sizes *net) {
+double network_flops(const size_list *net) {
   double flops = 0;
   for (size_t i = 1; i < net->count; i++) flops += 2.0 * (double)net->item[i - 1] * (double)net->item[i];
   return flops;

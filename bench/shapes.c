@@ -74,7 +74,7 @@ static int add(products *list, product p, const char *pass, const char *from) {
 }
 
 /* The products of a network's step, layer by layer. Nobody needs the gradient of the network's own inputs. */
-static int add_network(products *list, const sizes *net, size_t batch, const char *from) {
+static int add_network(products *list, const size_list *net, size_t batch, const char *from) {
   int code = EXIT_OK;
   for (size_t i = 1; i < net->count && !code; i++) {
     size_t in = net->item[i - 1], out = net->item[i];
@@ -85,8 +85,8 @@ static int add_network(products *list, const sizes *net, size_t batch, const cha
   return code;
 }
 
-static bool read_widths(const char *text, char separator, sizes *list) {
-  for (list->count = 0; list->count < MOST_WORDS;) {
+static bool read_widths(const char *text, char separator, size_list *list) {
+  for (list->count = 0; list->count < MAX_LIST;) {
     char *end;
     size_t size = strtoull(text, &end, 10);
     if (!isdigit((unsigned char)*text) || !is_size(size)) return false;
@@ -101,7 +101,7 @@ static bool read_widths(const char *text, char separator, sizes *list) {
 /* "784-256-15 b32,1 # where it comes from", or a product. */
 static int add_line(products *list, char *line) {
   char *comment = strchr(line, '#'), first[128] = "", second[128] = "", rest;
-  sizes net, batch;
+  size_list net, batch;
   product p;
   const char *from = "";
   if (comment) {
@@ -144,11 +144,11 @@ static int add_file(products *list, const char *name) {
 
 /* Every m with every n, k and transposition; one that is not swept is the other's 256. */
 static int add_sweep(products *list, const settings *options) {
-  static const sizes usual = { { 256 }, 1 };
-  static const words plain = { .item = { "NN" }, .count = 1 };
-  const sizes *m = options->m.count ? &options->m : &usual, *n = options->n.count ? &options->n : &usual,
-              *k = options->k.count ? &options->k : &usual;
-  const words *trans = options->trans.count ? &options->trans : &plain;
+  static const size_list usual = { { 256 }, 1 };
+  static const word_list plain = { .item = { "NN" }, .count = 1 };
+  const size_list *m = options->m.count ? &options->m : &usual, *n = options->n.count ? &options->n : &usual,
+                  *k = options->k.count ? &options->k : &usual;
+  const word_list *trans = options->trans.count ? &options->trans : &plain;
   int code = EXIT_OK;
   for (size_t i = 0; i < m->count * n->count * k->count * trans->count && !code; i++) {
     size_t at = i / trans->count, in = at / k->count, row = in / n->count;

@@ -9,7 +9,7 @@
 #include "bench/workers.h"
 
 /* Multiply-adds of a step, twice: forward, weight gradients, and input gradients of all layers but the first. */
-double step_flops(const sizes *net, size_t batch) {
+double step_flops(const size_list *net, size_t batch) {
   double first = 2.0 * (double)net->item[0] * (double)net->item[1];
   return (double)batch * (3 * network_flops(net) - first);
 }

@@ -41,7 +41,7 @@ timing inference_time(void *user, size_t calls);
 void inference_close(inference *f);
 
 /* Multiply-adds of a step, twice. */
-double step_flops(const sizes *net, size_t batch);
+double step_flops(const size_list *net, size_t batch);
 
 /* parts.c: writes "parts", the time of each operation of a step, or of a session's call. Returns why it could not. */
 const char *put_parts(lam_json_writer *json, training *t, size_t rounds, double seconds);

@@ -193,7 +193,7 @@ static bool write_floats(const char *folder, const char *name, const float *valu
 static bool save(worker *w, const char *line) {
   char folder[480];
   if (sscanf(line, "save %479[^\n]", folder) != 1) return false;
-  const sizes *net = &w->options->net;
+  const size_list *net = &w->options->net;
   lam_model *model = w->t.trainer ? lam_trainer_model(w->t.trainer) : w->f.model;
   size_t count = lam_model_count_params(model), rows = w->f.input.rows;
   float *weights = calloc(count, sizeof *weights);

@@ -291,7 +291,7 @@ void crew_report(const crew *c, report *to) {
 
 static bool measure_batches(const settings *options, report *to, crew *c, double (*flops)(const settings *options, size_t batch),
                             void (*tell)(const settings *options, report *to, crew *c, const job *j, size_t batch)) {
-  const sizes *batch = &options->batch;
+  const size_list *batch = &options->batch;
   job *jobs = calloc(batch->count, sizeof *jobs);
   if (!jobs) return false;
   for (size_t i = 0; i < batch->count; i++) {

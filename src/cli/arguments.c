@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool takes_value(const cli_option *option) { return option->kind != FLAG && option->kind != SWITCH; }
-
 /* Reads a value and remembers that it was written. */
 static int write_option(const cli_option *option, const char *value, settings *values) {
   if (values->written_count == MAX_WRITTEN) return wrong_usage("there are more than %d options; leave some out", MAX_WRITTEN);
@@ -67,9 +65,9 @@ static int read_line(const cli_command *command, char *line, settings *values) {
   char name[64];
   const char *key = trim(line);
   snprintf(name, sizeof name, "%s%s", strncmp(key, "--", 2) == 0 ? "" : "--", key);
-  const cli_option *option = find_option(command->bit, name, strlen(name));
-  const cli_option *any = option ? option : find_option(EVERY_COMMAND, name, strlen(name));
-  if (!any) return unknown_option(EVERY_COMMAND, name, strlen(name));
+  const cli_option *option = find_option(cli_options, command->bit, name, strlen(name));
+  const cli_option *any = option ? option : find_option(cli_options, EVERY_COMMAND, name, strlen(name));
+  if (!any) return unknown_option(cli_options, EVERY_COMMAND, name, strlen(name));
   if (any->outside) return wrong_usage("%s has no place in a file; write it on the command line", any->name);
   if (!option) return EXIT_OK;
   if (takes_value(option) && !value && option->kind == OPTIONAL_TEXT) value = (char *)"-";
@@ -154,23 +152,6 @@ static int check_required(const cli_command *command, const settings *values) {
   return EXIT_OK;
 }
 
-/* Reads the option at arguments[*i] and leaves *i at its last word. */
-static int read_argument(const cli_command *command, int count, char **arguments, int *i, settings *values) {
-  const char *text = arguments[*i];
-  if (strcmp(text, "-h") == 0) text = "--help";
-  if (strncmp(text, "--", 2) != 0 || !text[2])
-    return wrong_usage("\"%s\" is not an option; options are written --name VALUE (see lamina %s --help)", text, command->name);
-  const char *equals = strchr(text, '=');
-  size_t length = equals ? (size_t)(equals - text) : strlen(text);
-  const cli_option *option = find_option(command->bit, text, length);
-  if (!option) return unknown_option(command->bit, text, length);
-  const char *value = equals ? equals + 1 : NULL;
-  bool follows = *i + 1 < count && strncmp(arguments[*i + 1], "--", 2) != 0;
-  if (takes_value(option) && !value) value = follows ? arguments[++*i] : option->kind == OPTIONAL_TEXT ? "-" : NULL;
-  if (takes_value(option) && !value) return wrong_usage("%s needs a value: %s %s", option->name, option->name, option->argument);
-  return write_option(option, value, values);
-}
-
 /* The file that --config names, which is read before all else. */
 static const char *config_path(int count, char **arguments) {
   const char *path = NULL;
@@ -184,28 +165,21 @@ static const char *config_path(int count, char **arguments) {
 
 int parse_options(const cli_command *command, int count, char **arguments, settings *values) {
   *values = (settings){ 0 };
-  int code = EXIT_OK;
-  for (const cli_option *option = cli_options; option->name && !code; option++)
-    if (option->standard) code = set_option(option, option->standard, values);
+  int code = set_standards(cli_options, values);
+  char name[64];
+  snprintf(name, sizeof name, "lamina %s", command->name);
   const char *config = config_path(count, arguments);
   if (!code && config) code = read_config(command, config, values);
-  for (int i = 0; i < count && !code; i++) code = read_argument(command, count, arguments, &i, values);
+  for (int i = 0; i < count && !code; i++) {
+    const cli_option *option;
+    const char *value;
+    code = read_argument(cli_options, name, command->bit, count, arguments, &i, &option, &value);
+    if (!code) code = write_option(option, value, values);
+  }
   return code || values->help || values->print_config ? code : check_required(command, values);
 }
 
 /* ---- going on ---- */
-
-/* A word as the shell takes it. */
-static void print_word(FILE *stream, const char *word) {
-  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-";
-  if (*word && strspn(word, plain) == strlen(word)) {
-    fputs(word, stream);
-    return;
-  }
-  fputc('\'', stream);
-  for (; *word; word++) *word == '\'' ? fputs("'\\''", stream) : fputc(*word, stream);
-  fputc('\'', stream);
-}
 
 void print_resume_command(FILE *stream, const settings *options) {
   fputs("lamina train --resume ", stream);

@@ -7,7 +7,7 @@
 #ifndef LAM_CLI_CLI_H
 #define LAM_CLI_CLI_H
 
-#include "cli/message.h"
+#include "cli/option.h"
 #include "cli/output.h"
 #include <lamina.h>
 #include <stdio.h>
@@ -26,41 +26,6 @@ enum {
 };
 
 /* ---- options.c: the table of options ---- */
-
-typedef enum option_kind {
-  FLAG,          /* bool; takes no value */
-  TEXT,          /* const char * */
-  OPTIONAL_TEXT, /* const char *; "-" where no value follows */
-  LIST,          /* text_list; may be repeated */
-  SIZE,          /* size_t, at least 1 */
-  SEED,          /* uint64_t */
-  RATE,          /* float above or equal to 0; LAM_ZERO is 0 */
-  FRACTION,      /* double between 0 and 1 */
-  NAMED,         /* an enum with `names`, without the first where that is "none" */
-  SWITCH         /* switch_state; --NAME, --NAME=yes or --NAME=no */
-} option_kind;
-
-typedef enum switch_state { SWITCH_AUTO, SWITCH_YES, SWITCH_NO } switch_state;
-
-typedef struct cli_option {
-  const char *name; /* as it is written, "--epochs" */
-  option_kind kind;
-  size_t offset;        /* in settings */
-  int commands;         /* which take it */
-  int required;         /* which cannot do without it */
-  const char *argument; /* what the help calls its value */
-  const char *help;
-  const char *standard; /* the value where it is not written; NULL: none */
-  lam_names names;
-  bool in_checkpoint; /* a checkpoint says it: not to be repeated with --resume */
-  bool outside;       /* has no place in a file of options */
-} cli_option;
-
-#define MAX_LIST 32
-typedef struct text_list {
-  const char *item[MAX_LIST];
-  size_t count;
-} text_list;
 
 /* An option as it was written. */
 typedef struct written {
@@ -97,11 +62,6 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_option cli_options[]; /* ended by one without a name */
-/* Reads a value; prints a sentence and returns EXIT_USAGE where it is wrong. `text` is kept; NULL: a flag without a value. */
-int set_option(const cli_option *option, const char *text, settings *values);
-/* The option of one of these commands with this name, its dashes included, or NULL. */
-const cli_option *find_option(int commands, const char *name, size_t length);
-int unknown_option(int commands, const char *name, size_t length);
 /* The table's entry whose value lies at this place of settings; whether it was written. */
 const cli_option *option_at(size_t offset);
 bool was_written(const settings *options, size_t offset);
@@ -165,11 +125,11 @@ int open_examined(lam_context *context, const settings *options, const lam_model
 
 typedef struct measurement {
   lam_result result;
-  double binary_accuracy;  /* over all outputs, each on its side of 0.5; NaN where the loss is another or has one output */
-  size_t classes;          /* output nodes, or 2 for one; 0: this is not about classes */
+  double binary_accuracy;     /* over all outputs, each on its side of 0.5; NaN where the loss is another or has one output */
+  size_t classes;             /* output nodes, or 2 for one; 0: this is not about classes */
   const lam_trainer *trainer; /* for its metrics */
   const lam_dataset *data;    /* for the classes' names */
-  uint64_t *confusion;     /* classes x classes: label, prediction; in the program's memory until it ends */
+  uint64_t *confusion;        /* classes x classes: label, prediction; in the program's memory until it ends */
 } measurement;
 
 int measure(lam_trainer *trainer, const lam_dataset *data, bool confusion, measurement *measured);

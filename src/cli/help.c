@@ -5,31 +5,9 @@
 #include "cli/cli.h"
 #include <string.h>
 
-/* Those that can be written: not none, and not the loss that is a function of one's own. */
-static void print_names(lam_names names) {
-  const char *before = "";
-  for (lam_names name = names; *name; name++) {
-    if (strcmp(*name, "none") == 0 || strcmp(*name, "custom") == 0) continue;
-    printf("%s%s", before, *name);
-    before = ", ";
-  }
-  putchar('\n');
-}
-
-static void print_option(const cli_option *option) {
-  char left[64];
-  snprintf(left, sizeof left, "%s%s%s", option->name, option->argument ? " " : "", option->argument ? option->argument : "");
-  printf("  %-30s %s%s%s%s\n", left, option->help, option->standard ? " (" : "", option->standard ? option->standard : "",
-         option->standard ? ")" : "");
-  if (!option->names) return;
-  printf("  %-30s ", "");
-  print_names(option->names);
-}
-
 void print_command_help(const cli_command *command) {
   printf("Usage: lamina %s %s\n\n%s\n\nOptions:\n", command->name, command->usage, command->description);
-  for (const cli_option *option = cli_options; option->name; option++)
-    if (option->commands & command->bit) print_option(option);
+  print_options(cli_options, command->bit, 30);
   printf("\nExamples:\n%s\n%s\n", command->examples, exit_status_text);
 }
 

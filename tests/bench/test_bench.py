@@ -243,7 +243,7 @@ def test_wrong_command_lines_are_answered_with_a_sentence():
         (["sofmax", "softmax"], "kernels", "--kernel", "sofmax"),
         (["avx3", "avx2"], "kernels", "--isa", "avx3"),
         (["avx3", "avx2"], "limit", "--isa", "avx3"),
-        (["--quiet", "no value"], "limit", "--quiet=yes"),
+        (["--quiet", "yes or no", "perhaps"], "limit", "--quiet=perhaps"),
         (["--json", "empty"], "limit", "--json="),
         (["extra", "--name VALUE"], "limit", "extra"),
         (["--worker", "99"], "train", "--worker", "99"),
