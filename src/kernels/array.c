@@ -113,16 +113,21 @@ void lam_array_scaling(const lam_array *array, float model_scale, float model_of
  * cache between being copied and being scaled. */
 enum { BLOCK = 2048 };
 
+/* Rows in random order lie anywhere in memory, and a core waits for each of them: what it can look ahead is full of the work on
+ * the row before. So all cache lines of some rows are asked for, without waiting, and then these rows are taken. So many rows
+ * that the nearest cache holds them; not where rows are narrower, as many of those are within sight anyway. */
+enum { ASKED = 16384, NARROWEST = 256 };
+
 /* A view with what the loops below need of it worked out. */
 typedef struct gathering {
   const unsigned char *data;
-  size_t row_bytes, width; // bytes from one row to the next; elements of a row
+  size_t row_bytes, bytes, width; // from one row to the next; of a row; elements of a row
   const uint32_t *order, *rows;
 } gathering;
 
 static gathering start(const lam_array *array, const uint32_t *order, const uint32_t *rows) {
-  size_t width = elements(array), stride = array->stride ? array->stride : width;
-  return (gathering){ array->data, stride * lam_type_size(array->type), width, order, rows };
+  size_t width = elements(array), stride = array->stride ? array->stride : width, size = lam_type_size(array->type);
+  return (gathering){ array->data, stride * size, width * size, width, order, rows };
 }
 
 static inline const unsigned char *row_at(const gathering *g, size_t i) {
@@ -188,15 +193,38 @@ static void gather_one_hot(const gathering *g, lam_type type, size_t classes, si
   }
 }
 
+static void gather(const gathering *g, const lam_array *array, size_t count, float scale, float offset, float *out, size_t ldo,
+                   const lam_kernel_table *kernels) {
+  if (array->one_hot)
+    gather_one_hot(g, array->type, array->one_hot, count, out, ldo);
+  else if (array->type == LAM_UINT8)
+    gather_bytes(g, count, scale, offset, out, ldo, kernels);
+  else
+    gather_words(g, array->type, count, scale, offset, out, ldo, kernels);
+}
+
+static void skip_rows(gathering *g, size_t count) {
+  if (g->rows)
+    g->rows += count;
+  else
+    g->order += count;
+}
+
 void lam_array_gather(const lam_array *array, const uint32_t *order, const uint32_t *rows, size_t count, float scale,
                       float offset, float *out, size_t ldo, const lam_kernel_table *kernels) {
+  enum { LINE = 64 };
   gathering g = start(array, order, rows);
-  if (array->one_hot)
-    gather_one_hot(&g, array->type, array->one_hot, count, out, ldo);
-  else if (array->type == LAM_UINT8)
-    gather_bytes(&g, count, scale, offset, out, ldo, kernels);
-  else
-    gather_words(&g, array->type, count, scale, offset, out, ldo, kernels);
+  const bool scattered = (rows || order) && g.bytes >= NARROWEST && g.bytes <= ASKED / 2;
+  const size_t most = scattered ? ASKED / g.bytes : count;
+  for (size_t n; count; count -= n, out += n * ldo) {
+    n = count < most ? count : most;
+    for (size_t i = 0; scattered && i < n; ++i) {
+      const unsigned char *line = row_at(&g, i), *end = line + g.bytes;
+      for (line -= (uintptr_t)line % LINE; line < end; line += LINE) __builtin_prefetch(line);
+    }
+    gather(&g, array, n, scale, offset, out, ldo, kernels);
+    if (n < count) skip_rows(&g, n);
+  }
 }
 
 void lam_array_gather_labels(const lam_array *array, const uint32_t *order, const uint32_t *rows, size_t count, int32_t *out) {

@@ -170,7 +170,7 @@ static void check_gather(const lam_array *array, const uint32_t *order, const ui
 static void every_type_width_stride_alignment_and_order_gathers_as_the_reference_says(void **state) {
   (void)state;
   static unsigned char memory[BYTES];
-  const size_t widths[] = { 1, 2, 3, 4, 7, 15, 16, 17, 63, 64, 65, 100, 784, 2047, 2048, 2049, MOST_WIDTH };
+  const size_t widths[] = { 1, 2, 3, 4, 7, 15, 16, 17, 63, 64, 65, 100, 255, 256, 784, 2047, 2048, 2049, MOST_WIDTH };
   const lam_type types[] = { LAM_FLOAT32, LAM_UINT8, LAM_INT32 };
   uint32_t order[ROWS], rows[ROWS - 1];
   for (uint32_t i = 0; i < ROWS; ++i) order[i] = (i * 17 + 5) % ROWS;
