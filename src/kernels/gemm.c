@@ -220,17 +220,23 @@ static void run_turned(const product *p) {
 }
 
 /* One k and nothing behind it: every row of C is a multiple of the lanes, and writing is all there is. False for other products,
- * of which nothing is done. */
+ * of which nothing is done. Nothing of p is read once c is written to, or it would be read again after each store. */
 static bool run_outer(const product *p, const tile *t) {
   if (p->k != 1 || p->c_lane != 1 || t->finish) return false;
-  const size_t whole = p->lane_count / LAM_LANES * LAM_LANES, rest = p->lane_count - whole;
-  const float *x = p->lanes.at;
+  const size_t rows = p->row_count, step = p->rows.step, ldc = p->c_row;
+  const size_t whole = (p->lane_count - 1) / LAM_LANES * LAM_LANES, rest = p->lane_count - whole;
+  const float *x = p->lanes.at, *y = p->rows.at;
+  float *c = p->c;
+  if (whole == 0) {
+    const lam_vec last = vec_load_n(x, rest);
+    for (size_t r = 0; r < rows; ++r) vec_store_n(c + r * ldc, vec_fma(vec_splat(y[r * step]), last, vec_zero()), rest);
+    return true;
+  }
   const lam_vec last = vec_load_n(x + whole, rest);
-  for (size_t r = 0; r < p->row_count; ++r) {
-    const lam_vec y = vec_splat(p->rows.at[r * p->rows.step]);
-    float *c = p->c + r * p->c_row;
-    for (size_t v = 0; v < whole; v += LAM_LANES) vec_store(c + v, vec_fma(y, vec_load(x + v), vec_zero()));
-    if (rest) vec_store_n(c + whole, vec_fma(y, last, vec_zero()), rest);
+  for (size_t r = 0; r < rows; ++r, y += step, c += ldc) {
+    const lam_vec factor = vec_splat(*y);
+    for (size_t v = 0; v < whole; v += LAM_LANES) vec_store(c + v, vec_fma(factor, vec_load(x + v), vec_zero()));
+    vec_store_n(c + whole, vec_fma(factor, last, vec_zero()), rest);
   }
   return true;
 }
