@@ -20,6 +20,8 @@
 #include "kernels/gemm_tile.h"
 #include "kernels/gemm_turn.h"
 
+#include "kernels/gemm_row.h"
+
 /* A panel of lanes, packed on the stack: PACK_K long. A block of rows, packed in the scratch, has at most BLOCK_ROWS. */
 enum { PACK_FLOATS = 8192, PACK_K = PACK_FLOATS / TILE_LANES };
 enum { BLOCK_ROWS = 44 * TILE_ROWS };
@@ -209,13 +211,20 @@ static void run_large(const product *p, float *scratch) {
   }
 }
 
-/* Lanes that have to be turned, a panel at a time. */
-static void run_turned(const product *p) {
-  _Alignas(64) float packed[PACK_FLOATS];
-  block b = { .row_count = p->row_count, .packed_lanes = packed };
-  for (; b.from_k < p->k; b.from_k += b.k) {
-    b.k = smaller(p->k - b.from_k, PACK_K);
-    run_lanes(p, &b);
+/* One row, and lanes that are turned in registers. */
+static void run_dots(const product *p) {
+  const block b = { .row_count = 1, .k = p->k };
+  tile t = tile_of(p, &b);
+  t.a = p->rows.at;
+  t.b = p->lanes.at;
+  t.c = p->c;
+  t.bias = p->bias;
+  for (size_t left = p->lane_count; left > 0; left -= t.lanes) {
+    t.lanes = left >= DOT_VECTORS * LAM_LANES ? DOT_VECTORS * LAM_LANES : smaller(left, LAM_LANES);
+    dots(&t, p->lanes.step);
+    t.b += t.lanes * p->lanes.step;
+    t.c += t.lanes;
+    if (t.bias && !t.bias_of_rows) t.bias += t.lanes;
   }
 }
 
@@ -241,12 +250,36 @@ static bool run_outer(const product *p, const tile *t) {
   return true;
 }
 
+/* A panel of lanes for as many rows as can be turned at once, made aside and then turned into C. */
+static void run_aside(const product *p, tile *t, size_t lane) {
+  _Alignas(64) float aside[LAM_LANES * TILE_LANES];
+  t->ldc = t->lanes;
+  for (size_t row = 0, count; row < p->row_count; row += count) {
+    count = even_part(p->row_count - row, LAM_LANES, 1);
+    float *c = p->c + row * p->c_row + lane * p->c_lane;
+    if (t->beta != 0) turn(aside, t->lanes, c, p->c_lane, t->lanes, count);
+    for (size_t r = 0, rows; r < count; r += rows) {
+      rows = next_rows(count - r);
+      t->a = p->rows.at + (row + r) * p->rows.step;
+      t->c = aside + r * t->lanes;
+      if (p->bias) t->bias = p->bias + (p->bias_of_rows ? row + r : lane);
+      find_tile(rows, t->lanes)(t);
+    }
+    turn_out(c, p->c_lane, aside, t->lanes, count, t->lanes);
+  }
+}
+
 /* Lanes all of which stay in the nearest cache: row after row, so that C is written as it lies. */
 static void run_short(const product *p) {
   const block b = { .row_count = p->row_count, .k = p->k };
   tile t = tile_of(p, &b);
   if (run_outer(p, &t)) return;
-  for (size_t r = 0, rows; r < p->row_count; r += rows) {
+  for (size_t lane = 0; p->c_lane != 1 && lane < p->lane_count; lane += t.lanes) {
+    t.lanes = next_lanes(p->lane_count - lane, false);
+    t.b = p->lanes.at + lane;
+    run_aside(p, &t, lane);
+  }
+  for (size_t r = 0, rows; p->c_lane == 1 && r < p->row_count; r += rows) {
     rows = next_rows(p->row_count - r);
     t.a = p->rows.at + r * p->rows.step;
     for (size_t lane = 0; lane < p->lane_count; lane += t.lanes) {
@@ -254,6 +287,24 @@ static void run_short(const product *p) {
       t.b = p->lanes.at + lane;
       run_tile(p, &t, r, rows, lane);
     }
+  }
+}
+
+/* Lanes that have to be turned: all at once where they are few, otherwise a panel at a time. */
+static void run_turned(const product *p) {
+  _Alignas(64) float packed[PACK_FLOATS];
+  const size_t width = ((p->lane_count + LAM_LANES - 1) / LAM_LANES | 1) * LAM_LANES; /* odd: the k fall into different sets */
+  if (width * p->k <= PACK_FLOATS) {
+    product turned = *p;
+    turn(packed, width, p->lanes.at, p->lanes.step, p->lane_count, p->k);
+    turned.lanes = (operand){ packed, 1, width };
+    run_short(&turned);
+    return;
+  }
+  block b = { .row_count = p->row_count, .packed_lanes = packed };
+  for (; b.from_k < p->k; b.from_k += b.k) {
+    b.k = smaller(p->k - b.from_k, PACK_K);
+    run_lanes(p, &b);
   }
 }
 
@@ -288,7 +339,7 @@ static void run(const product *p, float *scratch) {
     run_large(p, scratch);
   } else if (p->lanes.step != 1 && p->k > 0) {
     run_turned(p);
-  } else if (p->k * p->lane_count <= PACK_FLOATS && p->row_count > 1) {
+  } else if (p->c_lane != 1 || (p->k * p->lane_count <= PACK_FLOATS && p->row_count > 1)) {
     run_short(p);
   } else {
     run_lanes(p, &whole);
@@ -296,7 +347,7 @@ static void run(const product *p, float *scratch) {
 }
 
 /* Where k is cut and C is added to, unfinished sums cannot wait in C: small blocks of the product are made aside and added. */
-static void run_aside(const product *p) {
+static void run_split(const product *p) {
   enum { SIDE = TILE_LANES };
   float aside[SIDE * SIDE];
   for (size_t lane = 0; lane < p->lane_count; lane += SIDE) {
@@ -339,7 +390,8 @@ static size_t cost(const product *p) {
   }
   if (p->lanes.step != 1) packed += panels * p->lane_count * p->k;
   if (p->c_lane != 1) turned = visits * p->row_count * p->lane_count;
-  return vectors * p->row_count * p->k + packed / 4 + turned / 2 + (packed || turned ? 64 : 0);
+  return vectors * p->row_count * p->k + (vectors == 1 ? p->row_count * p->k / 4 : 0) + packed / 3 + turned / 4 +
+         (packed || turned ? 64 : 0);
 }
 
 void LAM_KERNEL(gemm)(int transa, int transb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
@@ -349,6 +401,12 @@ void LAM_KERNEL(gemm)(int transa, int transb, size_t m, size_t n, size_t k, floa
   const float *bias = epilogue ? epilogue->bias : NULL;
   const bool relu = epilogue && epilogue->relu;
   /* Making both products and weighing them takes longer than the smallest ones. */
+  if (k >= 4 && (transb ? m == 1 : n == 1 && !transa && ldc == 1)) {
+    const product p = transb ? (product){ left, right, m, n, k, alpha, beta, c, ldc, 1, bias, false, relu }
+                             : (product){ right, left, n, m, k, alpha, beta, c, 1, ldc, bias, true, relu };
+    run_dots(&p);
+    return;
+  }
   if (transb ? m == 1 && n * k <= NARROW : n <= LAM_LANES && m * k <= NARROW) {
     const product narrow = transb ? (product){ right, left, n, m, k, alpha, beta, c, 1, ldc, bias, true, relu }
                                   : (product){ left, right, m, n, k, alpha, beta, c, ldc, 1, bias, false, relu };
@@ -359,7 +417,7 @@ void LAM_KERNEL(gemm)(int transa, int transb, size_t m, size_t n, size_t k, floa
                 across = { right, left, n, m, k, alpha, beta, c, 1, ldc, bias, true, relu };
   const product *p = cost(&across) < cost(&along) ? &across : &along;
   if (beta != 0 && p->lanes.step != 1 && k > PACK_K) {
-    run_aside(p);
+    run_split(p);
   } else {
     run(p, scratch);
   }

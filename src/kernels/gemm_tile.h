@@ -45,6 +45,10 @@ LAM_INLINE void store_lanes(float *p, lam_vec v, size_t lanes, bool partial) {
   }
 }
 
+/* The compiler computes addresses of rows where it first can and keeps them, far more than there are registers for. It cannot do
+ * so before it has passed this, behind which it takes both numbers for new ones. */
+#define LAM_FORGET(pointer, step) __asm__("" : "+r"(pointer), "+r"(step))
+
 #define LAM_EACH_SUM(step)                                                                                                       \
   LAM_UNROLL                                                                                                                     \
   for (int r = 0; r < rows; ++r) {                                                                                               \
@@ -52,27 +56,13 @@ LAM_INLINE void store_lanes(float *p, lam_vec v, size_t lanes, bool partial) {
     for (int v = 0; v < vectors; ++v) step;                                                                                      \
   }
 
-/* rows, vectors and partial are constants where this is called: every loop but the one over k unrolls. Nothing of t is read once
- * c is written to, or it would be read again after each store. */
-LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, const bool partial) {
-  lam_vec sum[TILE_ROWS][WIDE_VECTORS];
-  const float *a = t->a, *b = t->b;
+/* Alpha, beta, bias and relu act on sums in registers. Nothing of t is read once c is written to, or it would be read again after
+ * each store. */
+LAM_INLINE void finish_sums(const tile *t, lam_vec (*sum)[WIDE_VECTORS], const int rows, const int vectors, const bool partial) {
   float *c = t->c;
-  const size_t a_step = t->a_step, a_k = t->a_k, b_k = t->b_k, ldc = t->ldc;
+  size_t ldc = t->ldc;
+  LAM_FORGET(c, ldc);
   const size_t last = t->lanes - (size_t)(vectors - 1) * LAM_LANES;
-  const bool resume = t->resume;
-  LAM_EACH_SUM(sum[r][v] = resume ? load_lanes(c + (size_t)r * ldc + v * LAM_LANES, last, partial) : vec_zero())
-  for (size_t l = 0; l < t->k; ++l, a += a_k, b += b_k) {
-    lam_vec x[WIDE_VECTORS];
-    LAM_UNROLL
-    for (int v = 0; v < vectors; ++v) x[v] = load_lanes(b + v * LAM_LANES, last, partial);
-    LAM_UNROLL
-    for (int r = 0; r < rows; ++r) {
-      lam_vec y = vec_splat(a[(size_t)r * a_step]);
-      LAM_UNROLL
-      for (int v = 0; v < vectors; ++v) sum[r][v] = vec_fma(y, x[v], sum[r][v]);
-    }
-  }
   if (t->finish) {
     const lam_vec alpha = vec_splat(t->alpha), beta = vec_splat(t->beta);
     const float *bias = t->bias;
@@ -84,6 +74,33 @@ LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, c
     if (t->relu) LAM_EACH_SUM(sum[r][v] = vec_relu(sum[r][v]))
   }
   LAM_EACH_SUM(store_lanes(c + (size_t)r * ldc + v * LAM_LANES, sum[r][v], last, partial))
+}
+
+/* rows, vectors and partial are constants where this is called: every loop but the one over k unrolls. */
+LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, const bool partial) {
+  lam_vec sum[TILE_ROWS][WIDE_VECTORS];
+  const float *a = t->a, *b = t->b;
+  const size_t a_step = t->a_step, a_k = t->a_k, b_k = t->b_k;
+  const size_t last = t->lanes - (size_t)(vectors - 1) * LAM_LANES;
+  LAM_EACH_SUM(sum[r][v] = vec_zero())
+  if (t->resume) {
+    const float *c = t->c;
+    size_t ldc = t->ldc;
+    LAM_FORGET(c, ldc);
+    LAM_EACH_SUM(sum[r][v] = load_lanes(c + (size_t)r * ldc + v * LAM_LANES, last, partial))
+  }
+  for (size_t l = 0; l < t->k; ++l, a += a_k, b += b_k) {
+    lam_vec x[WIDE_VECTORS];
+    LAM_UNROLL
+    for (int v = 0; v < vectors; ++v) x[v] = load_lanes(b + v * LAM_LANES, last, partial);
+    LAM_UNROLL
+    for (int r = 0; r < rows; ++r) {
+      lam_vec y = vec_splat(a[(size_t)r * a_step]);
+      LAM_UNROLL
+      for (int v = 0; v < vectors; ++v) sum[r][v] = vec_fma(y, x[v], sum[r][v]);
+    }
+  }
+  finish_sums(t, sum, rows, vectors, partial);
 }
 #undef LAM_EACH_SUM
 
