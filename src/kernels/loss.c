@@ -5,6 +5,7 @@
  */
 #include "kernels/level.h"
 #include "kernels/loss_terms.h"
+#include "kernels/narrow.h"
 
 /* Each row's loss is finished 16 rows at a time, so that one vector of logarithms serves 16 rows. */
 typedef struct lam_finish {
@@ -34,8 +35,33 @@ LAM_INLINE void sparse_gradient(float *dx, lam_vec tail, float sum, size_t label
   vec_store_n(dx + full, vec_mul(s, vec_sub(vec_mul(tail, inverse), one_hot(label, full))), columns - full);
 }
 
+/* The same of sixteen narrow rows. */
+LAM_INLINE void narrow_sparse(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const int32_t *labels, float scale,
+                              size_t columns) {
+  lam_narrow v;
+  LAM_KERNEL(narrow_load)(&v, x, ldx, columns);
+  lam_vec label = vec_from_ints(ints_load(labels)), one = vec_splat(1.0f), own = vec_zero(), number = vec_zero();
+  for (size_t j = 0; j < columns; ++j, number = vec_add(number, one))
+    own = vec_select(vec_equal(label, number), narrow_column(&v, j), own);
+  lam_vec max = narrow_max(&v, columns), sum = narrow_exp(&v, max, columns);
+  if (loss) vec_store(loss, vec_add(vec_log(sum), vec_sub(max, own)));
+  if (!dx) return;
+  lam_vec inverse = vec_div(one, sum);
+  number = vec_zero();
+  for (size_t j = 0; j < columns; ++j, number = vec_add(number, one)) {
+    lam_vec hot = vec_select(vec_equal(label, number), one, vec_zero());
+    narrow_set(&v, j, vec_mul(vec_splat(scale), vec_sub(vec_mul(narrow_column(&v, j), inverse), hot)));
+  }
+  LAM_KERNEL(narrow_store)(dx, lddx, &v, columns);
+}
+
 void LAM_KERNEL(softmax_sparse_crossentropy) LAM_SPARSE_LOSS_ARGUMENTS {
   lam_finish f;
+  for (; narrow_next(rows, columns); rows -= LAM_LANES, x += LAM_LANES * ldx, labels += LAM_LANES) {
+    narrow_sparse(loss, dx, lddx, x, ldx, labels, scale, columns);
+    if (loss) loss += LAM_LANES;
+    if (dx) dx += LAM_LANES * lddx;
+  }
   for (size_t i = 0; i < rows; ++i, x += ldx) {
     size_t label = (size_t)labels[i], slot = i % LAM_LANES;
     float m = row_max(x, columns);
@@ -65,8 +91,33 @@ LAM_INLINE lam_vec dense_step(lam_dense_sums *s, lam_vec x, lam_vec t, lam_vec m
   return e;
 }
 
+/* The same of sixteen narrow rows. Sums begin at 0, which makes 0 of a target of -0. */
+LAM_INLINE void narrow_dense(float *loss, float *dx, size_t lddx, const float *x, size_t ldx, const float *t, size_t ldt,
+                             float scale, size_t columns) {
+  lam_narrow v, target, part;
+  LAM_KERNEL(narrow_load)(&v, x, ldx, columns);
+  LAM_KERNEL(narrow_load)(&target, t, ldt, columns);
+  lam_vec max = narrow_max(&v, columns), zero = vec_zero();
+  for (size_t j = 0; j < columns; ++j)
+    narrow_set(&part, j, vec_add(zero, times_or_zero(narrow_column(&target, j), vec_sub(max, narrow_column(&v, j)))));
+  lam_vec distance = narrow_sum(&part, columns), sum = narrow_exp(&v, max, columns);
+  for (size_t j = 0; j < columns; ++j) narrow_set(&part, j, vec_add(zero, narrow_column(&target, j)));
+  lam_vec all = narrow_sum(&part, columns);
+  if (loss) vec_store(loss, vec_fma(all, vec_log(sum), distance));
+  if (!dx) return;
+  lam_vec inverse = vec_mul(vec_div(vec_splat(1.0f), sum), all);
+  for (size_t j = 0; j < columns; ++j)
+    narrow_set(&v, j, vec_mul(vec_splat(scale), vec_sub(vec_mul(narrow_column(&v, j), inverse), narrow_column(&target, j))));
+  LAM_KERNEL(narrow_store)(dx, lddx, &v, columns);
+}
+
 /* loss = sum_j t_j (log sum + m - x_j) = sum(t) log sum + sum_j t_j (m - x_j). */
 void LAM_KERNEL(softmax_crossentropy) LAM_DENSE_LOSS_ARGUMENTS {
+  for (; narrow_next(rows, columns); rows -= LAM_LANES, x += LAM_LANES * ldx, t += LAM_LANES * ldt) {
+    narrow_dense(loss, dx, lddx, x, ldx, t, ldt, scale, columns);
+    if (loss) loss += LAM_LANES;
+    if (dx) dx += LAM_LANES * lddx;
+  }
   size_t full = row_full(columns), rest = columns - full;
   lam_vec factor = vec_splat(scale);
   lam_finish f;

@@ -2,9 +2,8 @@
  *
  * Sums of columns and the place of each row's maximum.
  */
-#include "kernels/functions.h"
 #include "kernels/level.h"
-#include "kernels/rows.h"
+#include "kernels/narrow.h"
 
 LAM_INLINE lam_vec lane_numbers(void) {
   static const float numbers[LAM_LANES] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
@@ -36,25 +35,24 @@ LAM_INLINE void first_maximum(const float *x, size_t columns, size_t offset, flo
   *place = offset + (size_t)-vec_max_lane(at);
 }
 
-/* The same for so few columns that going through them takes less than one vector's lanes. */
-LAM_INLINE int32_t first_of_few(const float *x, size_t columns) {
-  float best = -INFINITY;
-  int32_t place = 0;
-  for (size_t j = 0; j < columns; ++j) {
-    bool greater = x[j] > best;
-    best = greater ? x[j] : best;
-    place = greater ? (int32_t)j : place;
+/* The same of sixteen narrow rows: the number of the place is read from the bits of 2^23 + place. */
+LAM_INLINE void narrow_argmax(int32_t *index, const float *x, size_t ldx, size_t columns) {
+  lam_narrow v;
+  LAM_KERNEL(narrow_load)(&v, x, ldx, columns);
+  lam_vec most = vec_splat(-INFINITY), zero = vec_splat(0x1p23f), at = zero, number = zero;
+  for (size_t j = 0; j < columns; ++j, number = vec_add(number, vec_splat(1.0f))) {
+    lam_vec column = narrow_column(&v, j);
+    lam_mask greater = vec_less(most, column);
+    most = vec_select(greater, column, most);
+    at = vec_select(greater, number, at);
   }
-  return place;
+  ints_store(index, ints_sub(vec_bits(at), vec_bits(zero)));
 }
 
 void LAM_KERNEL(argmax)(int32_t *index, const float *x, size_t ldx, size_t rows, size_t columns) {
-  enum { FEW = 8 };
   const size_t most = (size_t)1 << 24;
-  if (columns <= FEW) {
-    for (size_t i = 0; i < rows; ++i, x += ldx) index[i] = first_of_few(x, columns);
-    return;
-  }
+  for (; narrow_next(rows, columns); rows -= LAM_LANES, index += LAM_LANES, x += LAM_LANES * ldx)
+    narrow_argmax(index, x, ldx, columns);
   for (size_t i = 0; i < rows; ++i, x += ldx) {
     float best = -INFINITY;
     size_t place = 0;
