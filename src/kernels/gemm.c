@@ -14,170 +14,26 @@
  * gives vectors (the lanes). Either of A and B can be either: C and C^T are the same product. The cheaper way is taken.
  *
  * Small products read both operands where they lie, but for lanes that are not next to each other, which are turned and packed a
- * panel at a time. Large ones pack both: a block of rows in the second cache, a panel of lanes in the first, as in Goto and van
- * de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008.
+ * panel at a time. Large ones pack what is not read in the order in which it lies (gemm_large.h).
  */
-#include "kernels/gemm_tile.h"
-#include "kernels/gemm_turn.h"
-
+#include "kernels/gemm_large.h"
+#include "kernels/gemm_product.h"
 #include "kernels/gemm_row.h"
 
-/* A panel of lanes, packed on the stack: PACK_K long. A block of rows, packed in the scratch, has at most BLOCK_ROWS. */
+/* A panel of lanes, packed on the stack: PACK_K long. */
 enum { PACK_FLOATS = 8192, PACK_K = PACK_FLOATS / TILE_LANES };
-enum { BLOCK_ROWS = 44 * TILE_ROWS };
 /* Products of one vector of lanes with so many numbers on the other side begin at once. */
 enum { NARROW = 1024 };
 
-/* One operand: element i along its own side of C, at k = l, is at[i * step + l * k_step]. */
-typedef struct operand {
-  const float *at;
-  size_t step, k_step;
-} operand;
-
-typedef struct product {
-  operand rows, lanes;
-  size_t row_count, lane_count, k;
-  float alpha, beta;
-  float *c; /* element (row r, lane l) is c[r * c_row + l * c_lane]; one of the two is 1 */
-  size_t c_row, c_lane;
-  const float *bias; /* NULL: none */
-  bool bias_of_rows; /* otherwise of the lanes */
-  bool relu;
-} product;
-
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
-
-/* The size of equal parts, each at most `most` and a multiple of `multiple`. */
-static size_t even_part(size_t whole, size_t most, size_t multiple) {
-  const size_t parts = (whole + most - 1) / most;
-  return ((whole + parts - 1) / parts + multiple - 1) / multiple * multiple;
-}
-
-/* ---- packing ------------------------------------------------------------------------------------------------------ */
-
-/* The block of a product that is being computed: all of its rows or BLOCK_ROWS, one block of k, the lanes panel by panel. */
-typedef struct block {
-  size_t row, row_count, from_k, k;
-  float *packed_rows, *packed_lanes; /* NULL: read where they lie */
-} block;
-
-/* The rows of the next tile: split evenly, so that no tile is left with few. */
-static size_t next_rows(size_t left) { return even_part(left, TILE_ROWS, 1); }
-
-/* The k-th numbers of a tile's rows next to each other, tile after tile. */
-static void pack_rows(const product *p, const block *b) {
-  const operand *o = &p->rows;
-  for (size_t r = 0, rows; r < b->row_count; r += rows) {
-    rows = next_rows(b->row_count - r);
-    const float *from = o->at + (b->row + r) * o->step + b->from_k * o->k_step;
-    float *to = b->packed_rows + r * b->k;
-    if (o->step != 1) {
-      turn(to, rows, from, o->step, rows, b->k);
-    } else {
-      for (size_t l = 0; l < b->k; ++l) vec_store_n(to + l * rows, vec_load_n(from + l * o->k_step, rows), rows);
-    }
-  }
-}
-
-/* A panel of the lanes' operand, k by k, one after the other. */
-static void pack_lanes(const product *p, const block *b, size_t lane, size_t count) {
-  const operand *o = &p->lanes;
-  const float *from = o->at + lane * o->step + b->from_k * o->k_step;
-  if (o->step != 1) {
-    turn(b->packed_lanes, count, from, o->step, count, b->k);
-    return;
-  }
-  for (size_t l = 0; l < b->k; ++l) {
-    for (size_t v = 0; v < count; v += LAM_LANES) {
-      const size_t n = smaller(count - v, LAM_LANES);
-      vec_store_n(b->packed_lanes + l * count + v, vec_load_n(from + l * o->k_step + v, n), n);
-    }
-  }
-}
-
-/* ---- fetching ahead ----------------------------------------------------------------------------------------------- */
-
-LAM_INLINE void fetch(const float *base, size_t index) {
-  __builtin_prefetch((const void *)((uintptr_t)base + index * sizeof *base), 0, 2); /* it may lie beyond the matrix */
-}
-
-/* The sums of the next lanes that wait in C. */
-LAM_INLINE void fetch_sums(const product *p, const float *c, size_t rows) {
-  for (size_t i = 0; i < rows; ++i) {
-    for (size_t v = 0; v < TILE_LANES; v += LAM_LANES) fetch(c, i * p->c_row + (TILE_LANES + v) * p->c_lane);
-  }
-}
-
-/* The share [first, end) of the next panel of lanes, counted in k, or in lanes where those are not next to each other. */
-LAM_INLINE void fetch_panel(const product *p, const block *b, size_t lane, size_t first, size_t end) {
-  if (lane + TILE_LANES > p->lane_count) return;
-  const operand *o = &p->lanes;
-  const float *from = o->at + lane * o->step + b->from_k * o->k_step;
-  if (o->step == 1) {
-    for (size_t l = first; l < end; ++l) {
-      for (size_t v = 0; v < TILE_LANES; v += LAM_LANES) fetch(from, l * o->k_step + v);
-    }
-    return;
-  }
-  for (size_t i = first * TILE_LANES / b->k; i < end * TILE_LANES / b->k; ++i) {
-    for (size_t l = 0; l < b->k; l += LAM_LANES) fetch(from, i * o->step + l);
-  }
-}
-
 /* ---- computing ---------------------------------------------------------------------------------------------------- */
 
-/* What the tiles of a block have in common. */
-static tile tile_of(const product *p, const block *b) {
-  return (tile){ .a_step = p->rows.step,
-                 .a_k = p->rows.k_step,
-                 .b_k = p->lanes.k_step,
-                 .k = b->k,
-                 .ldc = p->c_row,
-                 .resume = b->from_k > 0,
-                 .finish = b->from_k + b->k == p->k && (p->alpha != 1 || p->beta != 0 || p->bias || p->relu),
-                 .alpha = p->alpha,
-                 .beta = p->beta,
-                 .relu = p->relu,
-                 .bias_of_rows = p->bias_of_rows };
-}
-
-static void run_tile(const product *p, tile *t, size_t row, size_t rows, size_t lane) {
-  float *c = p->c + row * p->c_row + lane * p->c_lane;
-  if (p->bias) t->bias = p->bias + (p->bias_of_rows ? row : lane);
-  if (p->c_lane == 1) {
-    t->c = c;
-    find_tile(rows, t->lanes)(t);
-    return;
-  }
-  _Alignas(64) float turned[TILE_ROWS * TILE_LANES];
-  t->c = turned;
-  t->ldc = t->lanes;
-  if (t->resume || t->beta != 0) turn(turned, t->lanes, c, p->c_lane, t->lanes, rows);
-  find_tile(rows, t->lanes)(t);
-  turn(c, p->c_lane, turned, t->lanes, rows, t->lanes);
-}
-
-/* Runs down the rows of a block with the lanes of t. */
+/* Runs down the rows with the lanes of t. */
 static void run_rows(const product *p, const block *b, tile *t, size_t lane) {
   for (size_t r = 0, rows; r < b->row_count; r += rows) {
     rows = next_rows(b->row_count - r);
-    if (b->packed_rows) {
-      t->a = b->packed_rows + r * b->k;
-      t->a_step = 1;
-      t->a_k = rows;
-      fetch_sums(p, p->c + (b->row + r) * p->c_row + lane * p->c_lane, rows);
-      fetch_panel(p, b, lane + t->lanes, r * b->k / b->row_count, (r + rows) * b->k / b->row_count);
-    } else {
-      t->a = p->rows.at + (b->row + r) * p->rows.step + b->from_k * p->rows.k_step;
-    }
-    run_tile(p, t, b->row + r, rows, lane);
+    t->a = p->rows.at + r * p->rows.step + b->from_k * p->rows.k_step;
+    run_tile(p, t, r, rows, lane);
   }
-}
-
-/* How many of the lanes that are left the next tile takes. */
-static size_t next_lanes(size_t left, bool wide) {
-  if (wide && left >= WIDE_LANES) return WIDE_LANES;
-  return left >= TILE_LANES ? TILE_LANES : left >= LAM_LANES ? LAM_LANES : left;
 }
 
 /* All lanes of a block, panel after panel. */
@@ -187,27 +43,11 @@ static void run_lanes(const product *p, const block *b) {
     t.lanes = next_lanes(p->lane_count - lane, p->row_count == 1 && !b->packed_lanes);
     t.b = p->lanes.at + lane + b->from_k * p->lanes.k_step;
     if (b->packed_lanes) {
-      pack_lanes(p, b, lane, t.lanes);
+      pack_lanes(p, b, lane, t.lanes, b->packed_lanes);
       t.b = b->packed_lanes;
       t.b_k = t.lanes;
     }
     run_rows(p, b, &t, lane);
-  }
-}
-
-/* Both operands packed. Fewer, longer blocks of rows are worth shorter ones of k: the lanes are packed once for each of them. */
-static void run_large(const product *p, float *scratch) {
-  _Alignas(64) float packed[PACK_FLOATS];
-  block b = { .packed_rows = scratch, .packed_lanes = packed };
-  const size_t rows = even_part(p->row_count, BLOCK_ROWS, TILE_ROWS);
-  const size_t k = even_part(p->k, smaller(LAM_GEMM_SCRATCH / rows, PACK_K), 1);
-  for (; b.from_k < p->k; b.from_k += b.k) {
-    b.k = smaller(p->k - b.from_k, k);
-    for (b.row = 0; b.row < p->row_count; b.row += b.row_count) {
-      b.row_count = smaller(p->row_count - b.row, rows);
-      pack_rows(p, &b);
-      run_lanes(p, &b);
-    }
   }
 }
 
@@ -328,11 +168,6 @@ static void run_narrow(const product *p) {
   }
 }
 
-/* Packing both pays where many rows share each panel; lanes that must be turned have to be packed anyway. */
-static bool is_large(const product *p) {
-  return p->row_count >= (p->lanes.step == 1 ? 8 * TILE_ROWS : 48) && p->lane_count >= 64 && p->k >= 64 && p->beta == 0;
-}
-
 static void run(const product *p, float *scratch) {
   const block whole = { .row_count = p->row_count, .k = p->k };
   if (scratch && is_large(p)) {
@@ -382,13 +217,9 @@ static void run_split(const product *p) {
 /* Vector operations of a product: a step of the chain each; a quarter for each number that is turned while it is packed, a half
  * for each of C, which is stored twice; and what turning costs the smallest ones. */
 static size_t cost(const product *p) {
-  size_t vectors = (p->lane_count + LAM_LANES - 1) / LAM_LANES, panels = 1, visits = 1, packed = 0, turned = 0;
-  if (is_large(p)) {
-    panels = (p->row_count + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    visits = 2 * ((p->k + PACK_K - 1) / PACK_K);
-    if (p->rows.step != 1) packed += p->row_count * p->k;
-  }
-  if (p->lanes.step != 1) packed += panels * p->lane_count * p->k;
+  const size_t vectors = (p->lane_count + LAM_LANES - 1) / LAM_LANES, visits = is_large(p) ? 2 * large_visits(p) : 1;
+  size_t packed = 0, turned = 0;
+  if (p->lanes.step != 1) packed = p->lane_count * p->k;
   if (p->c_lane != 1) turned = visits * p->row_count * p->lane_count;
   return vectors * p->row_count * p->k + (vectors == 1 ? p->row_count * p->k / 4 : 0) + packed / 3 + turned / 4 +
          (packed || turned ? 64 : 0);

@@ -26,6 +26,7 @@ typedef struct tile {
   const float *b; /* the lanes at k = l begin at b[l * b_k] */
   size_t b_k;
   size_t k, lanes;
+  float *keep_lanes, *keep_rows; /* where they are packed on the way, the rows with an a_step of 1; NULL: they are not */
   float *c;
   size_t ldc;
   bool resume; /* c holds unfinished sums */
@@ -34,6 +35,14 @@ typedef struct tile {
   const float *bias; /* of the first lane, or with bias_of_rows of the first row; NULL: none */
   bool bias_of_rows, relu;
 } tile;
+
+/* How many k before they are needed numbers are fetched that are being packed. */
+enum { FETCH_AHEAD = 32 };
+
+/* Brings a line nearer; it may lie beyond the matrix. */
+LAM_INLINE void fetch(const float *base, size_t index) {
+  __builtin_prefetch((const void *)((uintptr_t)base + index * sizeof *base), 0, 2);
+}
 
 LAM_INLINE lam_vec load_lanes(const float *p, size_t lanes, bool partial) { return partial ? vec_load_n(p, lanes) : vec_load(p); }
 
@@ -76,12 +85,14 @@ LAM_INLINE void finish_sums(const tile *t, lam_vec (*sum)[WIDE_VECTORS], const i
   LAM_EACH_SUM(store_lanes(c + (size_t)r * ldc + v * LAM_LANES, sum[r][v], last, partial))
 }
 
-/* rows, vectors and partial are constants where this is called: every loop but the one over k unrolls. */
-LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, const bool partial) {
+/* All but t are constants where this is called: every loop but the one over k unrolls. `packs`: keep_lanes and keep_rows are
+ * heeded. */
+LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, const bool partial, const bool packs) {
   lam_vec sum[TILE_ROWS][WIDE_VECTORS];
   const float *a = t->a, *b = t->b;
   const size_t a_step = t->a_step, a_k = t->a_k, b_k = t->b_k;
   const size_t last = t->lanes - (size_t)(vectors - 1) * LAM_LANES;
+  float *keep_lanes = t->keep_lanes, *keep_rows = t->keep_rows;
   LAM_EACH_SUM(sum[r][v] = vec_zero())
   if (t->resume) {
     const float *c = t->c;
@@ -93,6 +104,20 @@ LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, c
     lam_vec x[WIDE_VECTORS];
     LAM_UNROLL
     for (int v = 0; v < vectors; ++v) x[v] = load_lanes(b + v * LAM_LANES, last, partial);
+    if (packs && keep_lanes) {
+      LAM_UNROLL
+      for (int v = 0; v < vectors; ++v) {
+        vec_store(keep_lanes + v * LAM_LANES, x[v]);
+        fetch(b, FETCH_AHEAD * b_k + v * LAM_LANES);
+      }
+      keep_lanes += TILE_LANES;
+    }
+    if (packs && keep_rows) {
+      vec_store_n(keep_rows, vec_load_n(a, rows), rows);
+      fetch(a, FETCH_AHEAD * a_k);
+      fetch(a, FETCH_AHEAD * a_k + rows - 1);
+      keep_rows += rows;
+    }
     LAM_UNROLL
     for (int r = 0; r < rows; ++r) {
       lam_vec y = vec_splat(a[(size_t)r * a_step]);
@@ -104,27 +129,41 @@ LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, c
 }
 #undef LAM_EACH_SUM
 
-/* The instances: by number of rows, and full, one vector, or one vector in part. */
+/* The instances: by number of rows, and full, one vector, or one vector in part. Those that pack are full and have so many rows
+ * as tiles have where at least four of them share the rows evenly. */
 typedef void tile_function(const tile *t);
 #define TILE_INSTANCES(rows)                                                                                                     \
-  static void tile_##rows##_full(const tile *t) { compute_tile(t, rows, TILE_VECTORS, false); }                                  \
-  static void tile_##rows##_one(const tile *t) { compute_tile(t, rows, 1, false); }                                              \
-  static void tile_##rows##_part(const tile *t) { compute_tile(t, rows, 1, true); }
+  static void tile_##rows##_full(const tile *t) { compute_tile(t, rows, TILE_VECTORS, false, false); }                           \
+  static void tile_##rows##_one(const tile *t) { compute_tile(t, rows, 1, false, false); }                                       \
+  static void tile_##rows##_part(const tile *t) { compute_tile(t, rows, 1, true, false); }
 #define TILE_ENTRIES(rows) { tile_##rows##_full, tile_##rows##_one, tile_##rows##_part },
+#define PACKING_INSTANCES(rows)                                                                                                  \
+  static void tile_##rows##_packs(const tile *t) { compute_tile(t, rows, TILE_VECTORS, false, true); }
+#define PACKING_ENTRIES(rows) tile_##rows##_packs,
 #if defined(LAM_ISA_AVX512)
 #define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+#define PACKING_LIST(X) X(9) X(10) X(11) X(12)
+enum { PACKING_ROWS = 9 };
 #elif defined(LAM_ISA_PORTABLE)
 #define TILE_LIST(X) X(1) X(2)
+#define PACKING_LIST(X) X(2)
+enum { PACKING_ROWS = 2 };
 #else
 #define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define PACKING_LIST(X) X(5) X(6)
+enum { PACKING_ROWS = 5 };
 #endif
 TILE_LIST(TILE_INSTANCES)
+PACKING_LIST(PACKING_INSTANCES)
 static tile_function *const tiles[TILE_ROWS][3] = { TILE_LIST(TILE_ENTRIES) };
-static void tile_wide(const tile *t) { compute_tile(t, 1, WIDE_VECTORS, false); }
+static tile_function *const packing_tiles[] = { PACKING_LIST(PACKING_ENTRIES) };
+static void tile_wide(const tile *t) { compute_tile(t, 1, WIDE_VECTORS, false, false); }
 
 static tile_function *find_tile(size_t rows, size_t lanes) {
   if (lanes == WIDE_LANES) return tile_wide;
   return tiles[rows - 1][lanes == TILE_LANES ? 0 : lanes == LAM_LANES ? 1 : 2];
 }
+
+static bool tile_packs(size_t rows, size_t lanes) { return rows >= PACKING_ROWS && lanes == TILE_LANES; }
 
 #endif

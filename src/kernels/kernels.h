@@ -175,9 +175,9 @@ typedef struct lam_epilogue {
   bool relu;
 } lam_epilogue;
 
-/* Room of this many floats, at a multiple of 64 bytes, makes large products faster; what is in it does not matter. 512 KiB lie in
+/* Room of this many floats, at a multiple of 64 bytes, makes large products faster; what is in it does not matter. 384 KiB lie in
  * the second cache of most CPUs. */
-enum { LAM_GEMM_SCRATCH = 1 << 17 };
+enum { LAM_GEMM_SCRATCH = 3 << 15 };
 
 /* selu's scale, and scale times its alpha. Source: Klambauer et al., "Self-normalizing neural networks", NIPS 2017. */
 #define LAM_SELU_ABOVE 1.05070098735548049f

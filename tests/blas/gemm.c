@@ -21,7 +21,7 @@ typedef struct operands {
   size_t lda, ldb, ldc;
 } operands;
 
-enum { MOST = 1 << 18 };
+enum { MOST = 1 << 20 };
 
 static operands operands_create(void) {
   operands o = { .memory = { guarded_create(MOST), guarded_create(MOST), guarded_create(MOST) } };
@@ -215,6 +215,26 @@ static void native_outputs_are_one_chain_in_k_at_every_level(void **state) {
   operands_destroy(&o);
 }
 
+/* Several slabs of lanes and blocks of k; the last slab of the second is one lane. */
+static void native_outputs_are_one_chain_in_large_products(void **state) {
+  (void)state;
+  static const problem large[] = {
+    { .m = 50, .n = 330, .k = 600, .alpha = 1, .gap = 1 },
+    { .m = 50, .n = 330, .k = 600, .alpha = -0.7f, .tb = true, .at_end = true },
+    { .m = 330, .n = 50, .k = 600, .alpha = 1, .ta = true, .at_end = true },
+    { .m = 49, .n = 1345, .k = 384, .alpha = 1, .ta = true, .gap = 2, .at_end = true },
+  };
+  way ways[MOST_WAYS];
+  size_t count = native_ways(ways);
+  operands o = operands_create();
+  float *before = calloc(MOST, sizeof *before);
+  for (size_t w = 0; w < count; ++w) {
+    for (size_t i = 0; i < sizeof large / sizeof *large; ++i) check_chain(&ways[w], &o, &large[i], before);
+  }
+  free(before);
+  operands_destroy(&o);
+}
+
 /* |error| <= gamma_(k+2) (|alpha| |A||B| + |beta| |C|) in each element, with gamma_n = n u / (1 - n u), u = 2^-24: Higham,
  * "Accuracy and Stability of Numerical Algorithms", 2nd edition, section 3.5, for any order of summation. */
 static void check_bound(const way *w, operands *o, const problem *p, float *before) {
@@ -333,6 +353,7 @@ int main(void) {
     cmocka_unit_test(integer_products_are_exact_at_all_small_and_odd_sizes),
     cmocka_unit_test(integer_products_are_exact_at_larger_sizes),
     cmocka_unit_test(native_outputs_are_one_chain_in_k_at_every_level),
+    cmocka_unit_test(native_outputs_are_one_chain_in_large_products),
     cmocka_unit_test(products_of_any_data_stay_within_the_error_bound),
     cmocka_unit_test(alpha_zero_or_no_terms_leave_beta_times_c_and_do_not_read_a_and_b),
     cmocka_unit_test(nan_and_infinity_reach_exactly_the_outputs_they_belong_to),
