@@ -33,14 +33,14 @@ enum {
 typedef struct settings {
   const struct bench_command *command;
   size_list net, batch, threads, m, n, k;
-  word_list backends, isa, kernel, shapes, trans, pin;
+  word_list backends, isa, kernel, shapes, trans, pin, cache;
   const char *reference, *data, *json, *csv, *markdown, *html;
   const char *files[2]; /* what `compare` compares */
   lam_optimizer_type optimizer;
   lam_loss loss;
   size_t rows, rounds, launches, worker;
   double min_time, patience, effect;
-  bool as_is, cold, parts, quiet, vetted, help;
+  bool as_is, parts, quiet, vetted, help;
 } settings;
 
 /* What `compare` ends with where something became slower. */
@@ -63,6 +63,8 @@ void print_command_help(const bench_command *command);
 bool chosen(const word_list *list, const char *word);
 /* The command line that measures one thing again: what is common to all results, to be appended to. */
 void common_options(char *text, size_t size, const settings *options);
+/* As the shell takes it. */
+void append_word(char *text, size_t size, const char *word);
 void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- progress.c ---- */

@@ -172,6 +172,8 @@ void report_html(FILE *file, const report *r) {
   plot_bars(file, r);
   plot_roofline(file, r);
   plot_parts(file, r);
+  plot_kernels(file, r);
+  plot_limits(file, r);
   if (r->backends.count) fputs("<h2>Backends</h2>\n", file);
   put_tables(file, &r->backends);
   fprintf(

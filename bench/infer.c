@@ -48,9 +48,7 @@ static void report_call(report *to, const settings *options, const crew *c, cons
   char net[128], command[1400] = "";
   const contender *found = &j->contenders[i];
   network_text(net, &options->net);
-  common_options(command, sizeof command, options);
-  backend_options(command, sizeof command, c, &c->all[i]);
-  append(command, sizeof command, " --net %s --batch %zu", net, batch);
+  batch_options(command, sizeof command, options, c, i, batch);
   double gflops = j->flops / found->median * 1e-9;
   report_add(to);
   report_text(to, "net", "net", net);

@@ -4,6 +4,7 @@
  * (plain.c), so one call serves all. A kernel that joins LAM_KERNEL_LIST needs one line here, or this does not compile.
  */
 #include "bench/bench.h"
+#include "bench/pin.h"
 #include "bench/plain.h"
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +23,11 @@ typedef struct work {
 
 /* ---- one call of each kernel --------------------------------------------------------------------------------------- */
 
-/* `floats` is what a kernel reads and writes for each element, in floats. */
-#define CALL(kernel, floats, ...)                                                                                                \
-  enum { floats_##kernel = floats };                                                                                             \
+/* `bytes` is what a kernel reads and writes for each element; negative: it reads so many and writes next to nothing. */
+#define CALL(kernel, floats, ...) CALL_BYTES(kernel, 4 * (floats), __VA_ARGS__)
+#define READ(kernel, floats, ...) CALL_BYTES(kernel, -4 * (floats), __VA_ARGS__)
+#define CALL_BYTES(kernel, bytes, ...)                                                                                           \
+  enum { bytes_##kernel = bytes };                                                                                               \
   static void call_##kernel(void *user) {                                                                                        \
     const work *w = user;                                                                                                        \
     w->table->kernel(__VA_ARGS__, w->rows, w->columns);                                                                          \
@@ -88,7 +91,7 @@ CALL(threshold_backward, 3, w->y, N, w->g, N, w->p, N, parameters)
 CALL(squareplus_backward, 3, w->y, N, w->g, N, w->p, N, parameters)
 CALL(prelu, 2, w->y, N, w->x, N, w->t)
 CALL(prelu_backward, 3, w->y, N, w->g, N, w->x, N, w->t)
-CALL(prelu_slopes, 2, w->y, w->g, N, w->x, N)
+READ(prelu_slopes, 2, w->y, w->g, N, w->x, N)
 CALL(pass_equal, 5, w->y, N, w->m, N, w->x, N, w->x, N)
 CALL(subtract, 3, w->y, N, w->x, N, w->t, N)
 CALL(multiply, 3, w->y, N, w->x, N, w->t, N)
@@ -97,18 +100,18 @@ CALL(minimum, 3, w->y, N, w->x, N, w->t, N)
 CALL(bias, 2, w->y, N, w->x, N, w->t)
 CALL(bias_relu, 2, w->y, N, w->x, N, w->t)
 CALL(add, 3, w->y, N, w->x, N, w->t, N)
-CALL(from_bytes, 1, w->y, N, w->bytes, N, 0.00392156886f, 0.0f)
+CALL_BYTES(from_bytes, 5, w->y, N, w->bytes, N, 0.00392156886f, 0.0f)
 CALL(affine, 2, w->y, N, w->x, N, 0.5f, 0.25f)
 CALL(standardize, 2, w->y, N, w->x, N, w->t, w->p)
-CALL(column_moments, 1, w->row, w->y, w->x, N)
+READ(column_moments, 1, w->row, w->y, w->x, N)
 CALL(normalize_columns, 2, w->y, N, w->x, N, w->t, w->p, w->t, w->x, 0.001f)
 CALL(normalize_columns_backward, 3, w->y, N, w->row, w->m, w->g, N, w->x, N, w->t, w->p, w->t, 0.001f)
 CALL(normalize_rows, 2, w->y, N, w->m, w->x, N, w->t, w->p, 0.001f, 1)
 CALL(normalize_rows_backward, 3, w->y, N, w->g, N, w->x, N, w->p, w->t, 1)
-CALL(normalize_rows_factors, 2, w->row, w->g, N, w->x, N, w->p)
-CALL(log_sum_exp, 1, w->row, w->x, N)
-CALL(argmax, 1, w->labels, w->x, N)
-CALL(column_sums, 1, w->y, w->x, N)
+READ(normalize_rows_factors, 2, w->row, w->g, N, w->x, N, w->p)
+READ(log_sum_exp, 1, w->row, w->x, N)
+READ(argmax, 1, w->labels, w->x, N)
+READ(column_sums, 1, w->y, w->x, N)
 CALL(softmax_sparse_crossentropy, 2, w->row, w->y, N, w->x, N, w->labels, 0.03125f)
 DENSE_LOSS(softmax_crossentropy, x)
 DENSE_LOSS(sigmoid_binary_crossentropy, x)
@@ -132,11 +135,11 @@ DENSE_LOSS_WITH(binary_focal_crossentropy, p)
 DENSE_LOSS_WITH(sigmoid_binary_focal_crossentropy, x)
 DENSE_LOSS_WITH(focal_crossentropy, p)
 DENSE_LOSS_WITH(softmax_focal_crossentropy, x)
-CALL(pair_sums, 2, w->y, w->x, N, w->t, N)
+READ(pair_sums, 2, w->y, w->x, N, w->t, N)
 CALL(pair_combine, 3, w->y, N, w->x, N, w->t, N, w->p)
-#undef CALL
-#define CALL(kernel, floats, ...)                                                                                                \
-  enum { floats_##kernel = floats };                                                                                             \
+#undef CALL_BYTES
+#define CALL_BYTES(kernel, bytes, ...)                                                                                           \
+  enum { bytes_##kernel = bytes };                                                                                               \
   static void call_##kernel(void *user) {                                                                                        \
     const work *w = user;                                                                                                        \
     w->table->kernel(__VA_ARGS__);                                                                                               \
@@ -160,7 +163,7 @@ CALL(ftrl, 7, w->w, w->v, w->m, w->g, 0.001f, 0.1f, 0.1f, 0.0f, 0.0f, w->count)
 CALL(moving_average, 3, w->m, w->w, 0.99f, w->count)
 CALL(decay_and_add, 3, w->w, w->g, 0.004f, w->count)
 CALL(scale_and_clip, 2, w->y, w->g, 0.5, 1.0f, w->count)
-CALL(sum_of_squares, 1, (double *)(void *)w->row, w->g, w->count)
+READ(sum_of_squares, 1, (double *)(void *)w->row, w->g, w->count)
 /* Products have a command of their own; here 16 long sums, so that the table is complete. */
 enum { GEMM_K = 16 };
 CALL(gemm, 1, 0, 0, w->rows, w->columns, GEMM_K, 1.0f, w->x, GEMM_K, w->t, N, 0.0f, w->y, N, NULL, NULL)
@@ -168,9 +171,9 @@ CALL(gemm, 1, 0, 0, w->rows, w->columns, GEMM_K, 1.0f, w->x, GEMM_K, w->t, N, 0.
 typedef struct kernel {
   const char *name;
   void (*call)(void *user);
-  int floats;
+  int bytes;
 } kernel;
-#define LAM_X(name, arguments) { #name, call_##name, floats_##name },
+#define LAM_X(name, arguments) { #name, call_##name, bytes_##name },
 static const kernel kernels[] = { LAM_KERNEL_LIST(LAM_X) };
 #undef LAM_X
 enum { KERNELS_COUNT = sizeof kernels / sizeof *kernels };
@@ -224,10 +227,13 @@ static timing time_kernel(void *user, size_t times) {
 }
 
 static void report_kernel(report *to, const settings *options, const entrant *e, const contender *all, size_t i, size_t plain) {
-  char command[512], base[256], shape[48];
+  char command[512], shape[48];
+  const double bytes = (double)abs(e->k->bytes) * (double)e->w.count, rate = bytes / all[i].median;
+  const int level = level_of(&to->card, bytes);
   snprintf(shape, sizeof shape, "%zux%zu", e->w.rows, e->w.columns);
-  common_options(base, sizeof base, options);
-  snprintf(command, sizeof command, "%s --kernel %s --shapes %s --isa %s", base, e->k->name, shape, all[i].name);
+  common_options(command, sizeof command, options);
+  append(command, sizeof command, " --kernel %s --shapes %s --isa %s%s%s", e->k->name, shape, all[i].name, i == plain ? "" : ",",
+         i == plain ? "" : all[plain].name);
   report_unit unit = nanoseconds;
   unit.scale /= (double)e->w.count;
   report_add(to);
@@ -235,8 +241,8 @@ static void report_kernel(report *to, const settings *options, const entrant *e,
   report_text(to, "isa", "isa", all[i].name);
   report_text(to, "shape", "shape", shape);
   report_contender(to, &all[i], &unit, 1, i == plain);
-  report_number(to, "gbytes_per_second", "GB/s", (double)e->k->floats * sizeof(float) * (double)e->w.count / all[i].median * 1e-9,
-                1);
+  report_number(to, "gbytes_per_second", "GB/s", rate * 1e-9, 1);
+  report_number(to, "bandwidth_share", "of bandwidth", rate / (e->k->bytes < 0 ? to->bandwidth : to->updating)[level], 3);
   report_text(to, "command", NULL, command);
 }
 
@@ -297,6 +303,12 @@ int run_kernels(const settings *options, report *to) {
   static const word_list usual = { .item = { "32x128", "4096x2048" }, .count = 2 };
   const word_list *shapes = options->shapes.count ? &options->shapes : &usual;
   int code = check_names(options);
+  cpu_set_t before;
+  char where[128];
+  if (!code) measure_limits(options, to);
+  pin_begin(options, 1, &before, where);
+  snprintf(to->card.pinned, sizeof to->card.pinned, "%s%s", *where ? "CPU " : "", where);
   for (size_t i = 0; i < shapes->count && !code && !interrupted(); i++) code = measure_shape(options, to, shapes->item[i]);
+  pin_end(&before);
   return code;
 }

@@ -31,6 +31,10 @@ extern const pattern_table lam_pattern_neon;
 #endif
 extern const pattern_table lam_pattern_portable;
 
+#define LAM_X(name) #name,
+static const char *const isas[] = { LAM_ISA_LIST(LAM_X) NULL };
+#undef LAM_X
+
 const pattern_table *pattern_at(const char *isa) {
 #define LAM_X(name)                                                                                                              \
   if (strcmp(isa, #name) == 0) return lam_kernels_at(isa) ? &lam_pattern_##name : NULL;
@@ -79,6 +83,15 @@ static double peak_gflops(const char *isa, double min_time) {
   return fma_flops(s.table) / stats_quantile(c.seconds, c.rounds, 0) * 1e-9;
 }
 
+/* The report's peak is that of the instruction set that the library runs. */
+static void add_peak(report *to, const char *isa, double gflops) {
+  size_t i = 0;
+  while (i + 1 < MOST_ISAS && to->isas[i]) i++;
+  to->isas[i] = isa;
+  to->peaks[i] = gflops;
+  if (strcmp(isa, lam_kernels()->isa) == 0 || to->peak <= 0) to->peak = gflops;
+}
+
 /* ---- arithmetic ---------------------------------------------------------------------------------------------------- */
 
 static int report_peaks(const settings *options, report *to) {
@@ -86,9 +99,6 @@ static int report_peaks(const settings *options, report *to) {
   stream streams[8];
   contender contenders[8];
   size_t count = 0;
-#define LAM_X(name) #name,
-  static const char *const isas[] = { LAM_ISA_LIST(LAM_X) NULL };
-#undef LAM_X
   for (const char *const *isa = isas; *isa; isa++) {
     if (!pattern_at(*isa) || !chosen(&options->isa, *isa)) continue;
     streams[count] = (stream){ .table = pattern_at(*isa), .memory = chains };
@@ -109,7 +119,7 @@ static int report_peaks(const settings *options, report *to) {
     report_number(to, "gflops", "GF/s", gflops, 1);
     report_number(to, "spread", "±", c->spread * flops / c->median * 1e-9, 1);
     report_text(to, "command", NULL, command);
-    if (gflops > to->peak) to->peak = gflops;
+    add_peak(to, c->name, gflops);
   }
   return EXIT_OK;
 }
@@ -185,7 +195,7 @@ static void measure_bandwidth(const settings *options, report *to) {
     if (rounds_run(&c, 1, 0, 50, limit_time(options)))
       to->bandwidth[level] = (double)(s.count * sizeof(float)) / stats_quantile(c.seconds, c.rounds, 0);
     contender writing = { .name = "read and write", .time = time_update, .user = &s };
-    if (options->command->bit & (TRAIN | INFER) && rounds_run(&writing, 1, 0, 50, limit_time(options)))
+    if (options->command->bit & (TRAIN | INFER | KERNELS) && rounds_run(&writing, 1, 0, 50, limit_time(options)))
       to->updating[level] = 2 * (double)(s.count * sizeof(float)) / stats_quantile(writing.seconds, writing.rounds, 0);
   }
   free(memory);
@@ -195,7 +205,8 @@ void measure_limits(const settings *options, report *to) {
   cpu_set_t before;
   pin_begin(options, 1, &before, NULL);
   progress(options, "%s: peak of arithmetic", to->command);
-  to->peak = peak_gflops(lam_kernels()->isa, limit_time(options));
+  for (const char *const *isa = isas; *isa && !interrupted(); isa++)
+    if (pattern_at(*isa)) add_peak(to, *isa, peak_gflops(*isa, limit_time(options)));
   measure_bandwidth(options, to);
   pin_end(&before);
 }
@@ -208,8 +219,12 @@ int level_of(const machine *card, double bytes) {
   return 3;
 }
 
-static void report_part(report *to, const char *net, size_t batch, const char *part, const char *layer, const bound *b,
+static void report_part(report *to, const settings *options, size_t batch, const char *part, const char *layer, const bound *b,
                         double seconds) {
+  char net[128], command[512];
+  network_text(net, &options->net);
+  common_options(command, sizeof command, options);
+  append(command, sizeof command, " --net %s --batch %zu --optimizer %s", net, batch, lam_optimizer_names[options->optimizer]);
   const bool computes = b && b->flops / (to->peak * 1e9) >= seconds;
   report_add(to);
   report_text(to, "limit", "limit", "step");
@@ -221,33 +236,35 @@ static void report_part(report *to, const char *net, size_t batch, const char *p
   report_text(to, "unit", "", !b ? "" : computes ? "MFLOP" : b->update ? "MB read and written" : "MB read");
   report_text(to, "level", "at", !b ? "" : computes ? "FMA peak" : level_names[level_of(&to->card, b->kept)]);
   report_number(to, "us", "us", seconds * 1e6, 2);
+  report_text(to, "command", NULL, command);
 }
 
 static void report_step_limit(const settings *options, report *to, size_t batch) {
-  char text[128], layer[32];
+  char layer[32];
   const bounds all = step_bounds(options, batch);
-  network_text(text, &options->net);
   for (size_t i = 0; i < all.count; i++) {
     const bound *b = &all.all[i];
     *layer = 0;
     if (b->layer == 0) snprintf(layer, sizeof layer, "dense");
     if (b->layer != 0 && b->layer != NO_LAYER) snprintf(layer, sizeof layer, "dense_%zu", b->layer);
-    report_part(to, text, batch, b->part, layer, b, bound_seconds(to, b, 1));
+    report_part(to, options, batch, b->part, layer, b, bound_seconds(to, b, 1));
   }
-  report_part(to, text, batch, "whole step", "", NULL, bounds_seconds(to, &all, 1));
+  report_part(to, options, batch, "whole step", "", NULL, bounds_seconds(to, &all, 1));
 }
 
 int run_limit(const settings *options, report *to) {
   for (size_t i = 0; i < options->isa.count; i++) {
     if (pattern_at(options->isa.item[i])) continue;
-#define LAM_X(name) #name,
-    static const char *const isas[] = { LAM_ISA_LIST(LAM_X) NULL };
-#undef LAM_X
     if (lam_name_find(isas, options->isa.item[i]) < 0) return unknown_name("instruction set", options->isa.item[i], isas);
     return wrong_usage("--isa %s: this CPU or build does not have it", options->isa.item[i]);
   }
+  cpu_set_t before;
+  char where[128];
+  pin_begin(options, 1, &before, where);
+  snprintf(to->card.pinned, sizeof to->card.pinned, "%s%s", *where ? "CPU " : "", where);
   int code = report_peaks(options, to);
   if (!code && !interrupted()) code = report_bandwidth(options, to);
+  pin_end(&before);
   for (size_t i = 0; i < options->batch.count && !code && !interrupted(); i++)
     report_step_limit(options, to, options->batch.item[i]);
   return code;

@@ -25,11 +25,12 @@ static const cli_option options[] = {
     "the backends, as `lamina gemm` lists them, or files (all there are)" },
   { "--reference", TEXT, AT(reference), WORKING, 0, "NAME", "what the others are compared with (the first backend)" },
   { "--threads", SIZES, AT(threads), WORKING, 0, "N,...", "threads", "1" },
-  { "--pin", WORDS, AT(pin), WORKING, 0, "CPU,...",
+  { "--pin", WORDS, AT(pin), MEASURING, 0, "CPU,...",
     "the CPUs to run on; none: where the system likes (one core for each thread)" },
   { "--isa", WORDS, AT(isa), KERNELS | LIMIT, 0, "NAME,...", "instruction sets (all of this CPU), and plain: a loop in C" },
   { "--kernel", WORDS, AT(kernel), KERNELS, 0, "NAME,...", "kernels (all)" },
-  { "--cold", FLAG, AT(cold), GEMM, 0, NULL, "matrices that are not in cache: others each time" },
+  { "--cache", WORDS, AT(cache), GEMM, 0, "hot,cold", "matrices that are in cache, others each time that are not, or both",
+    "hot" },
   { "--parts", FLAG, AT(parts), TRAIN | INFER, 0, NULL, "also the time of each operation of a step or call, and its limit" },
   { "--rounds", SIZE, AT(rounds), MEASURING, 0, "N", "rounds, in each of which everything runs once (256 at most)", "15" },
   { "--launches", SIZE, AT(launches), WORKING, 0, "N", "how often each backend's process is started anew for them", "5" },
@@ -89,16 +90,24 @@ void append(char *text, size_t size, const char *format, ...) {
   va_end(arguments);
 }
 
+void append_word(char *text, size_t size, const char *word) {
+  size_t used = strlen(text);
+  FILE *file = used + 1 < size ? fmemopen(text + used, size - used, "w") : NULL;
+  if (!file) return;
+  print_word(file, word);
+  fclose(file);
+  text[size - 1] = 0;
+}
+
 void common_options(char *text, size_t size, const settings *values) {
   char seconds[32];
   snprintf(text, size, "lamina-bench %s --rounds %zu --min-time %s", values->command->name, values->rounds,
            lam_format_double(seconds, values->min_time));
-  if (!(values->command->bit & WORKING)) {
-    append(text, size, "%s", values->as_is ? " --as-is" : "");
-    return;
-  }
-  append(text, size, " --launches %zu%s", values->launches, values->as_is ? " --as-is" : "");
-  if (values->patience != APART_PATIENCE) append(text, size, " --patience %s", lam_format_double(seconds, values->patience));
+  const bool working = values->command->bit & WORKING;
+  if (working) append(text, size, " --launches %zu", values->launches);
+  append(text, size, "%s", values->as_is ? " --as-is" : "");
+  if (working && values->patience != APART_PATIENCE)
+    append(text, size, " --patience %s", lam_format_double(seconds, values->patience));
   add_words(text, size, " --pin ", &values->pin);
 }
 

@@ -231,13 +231,16 @@ static void report_one(report *to, const lam_json *part, const bounds *all, doub
   report_number(to, "lost_share", "lost", lost > 0 && us > least ? (us - least) / lost : 0, 3);
 }
 
-static void report_answer(const settings *options, report *to, const crew *c, const backend *b, size_t batch) {
+static void report_answer(const settings *options, report *to, const crew *c, size_t at, size_t batch) {
+  const backend *b = &c->all[at];
   const lam_json *parts = lam_json_member_of(b->process.answer.root, "parts", LAM_JSON_ARRAY), *part, *worst = NULL;
   const bounds all = options->command->bit == TRAIN ? step_bounds(options, batch) : call_bounds(options, batch);
   const uint32_t count = parts ? parts->size : 0;
-  char net[128];
+  char net[128], command[1400] = "";
   double total = 0, lost = 0, most = 0;
   network_text(net, &options->net);
+  batch_options(command, sizeof command, options, c, at, batch);
+  append(command, sizeof command, " --parts");
   part = parts ? lam_json_first(parts) : NULL;
   for (uint32_t i = 0; i < count; i++, part = lam_json_after(part)) {
     const double us = number_of(part, "us"), least = least_us(to, &all, part, c->threads), more = us > least ? us - least : 0;
@@ -253,6 +256,7 @@ static void report_answer(const settings *options, report *to, const crew *c, co
     report_text(to, "backend", "backend", b->library.name);
     report_text(to, "core", NULL, b->core);
     report_one(to, part, &all, total, lost, c->threads);
+    report_text(to, "command", NULL, command);
   }
   if (!worst) return;
   report_note(to, "%s, batch %zu, %s: %.0f %% of the limit; of the rest %.0f %% is lost in the part %s%s%s", net, batch,
@@ -269,7 +273,7 @@ void report_parts(const settings *options, report *to, crew *c, size_t batch) {
   for (size_t i = 0; i < c->count; i++) {
     backend *b = &c->all[i];
     b->patience = options->patience + 10 * options->min_time + 4 * step_flops(&options->net, batch) / 1e8;
-    if (b->process.process && backend_ask(b, ready) && backend_ask(b, command)) report_answer(options, to, c, b, batch);
+    if (b->process.process && backend_ask(b, ready) && backend_ask(b, command)) report_answer(options, to, c, i, batch);
   }
   crew_end(c);
 }

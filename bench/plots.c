@@ -7,36 +7,26 @@
 #include <math.h>
 #include <string.h>
 
-enum { COLOURS = 12 }; /* in the page's style */
-
-static void svg_open(FILE *file, double width, double height, const char *title) {
+void plot_open(FILE *file, double width, double height, const char *title) {
   fprintf(file, "<svg viewBox=\"0 0 %g %g\" role=img><title>", width, height);
   svg_escape(file, title);
   fputs("</title>\n", file);
 }
 
-static void hover(FILE *file, const char *text) {
+void plot_hover(FILE *file, const char *text) {
   fputs("<title>", file);
   svg_escape(file, text);
   fputs("</title>", file);
 }
 
-/* ---- names in the order of their first appearance ------------------------------------------------------------------ */
-
-enum { MOST_NAMES = 96 };
-typedef struct names {
-  const char *all[MOST_NAMES];
-  size_t count;
-} names;
-
-static size_t number_of(names *n, const char *name) {
+size_t plot_number(plot_names *n, const char *name) {
   for (size_t i = 0; i < n->count; i++)
     if (strcmp(n->all[i], name) == 0) return i;
   if (n->count < MOST_NAMES) n->all[n->count++] = name;
   return n->count - 1;
 }
 
-static void put_key(FILE *file, const names *n) {
+void plot_key(FILE *file, const plot_names *n) {
   fputs("<ul class=key>", file);
   for (size_t i = 0; i < n->count; i++) {
     fprintf(file, "<li><i style=\"background:var(--c%zu)\"></i>", i % COLOURS);
@@ -78,7 +68,7 @@ static void draw_bar(FILE *file, const result *row, size_t i, double most) {
           BAR_LEFT, y + 2, bar_place(gflops, most) - BAR_LEFT);
   snprintf(text, sizeof text, "%s: %.4g GF/s, %.4g us, %.3f times the reference, %s", result_text(row, "backend"), gflops,
            result_number(row, "us"), result_number(row, "ratio"), verdict);
-  hover(file, text);
+  plot_hover(file, text);
   fputs("</rect>", file);
   draw_whisker(file, row, y + 9, most);
   svg_text(file, BAR_WIDTH - 2, y + 13, "end", gflops < 10 ? "%.2f" : "%.0f", gflops);
@@ -113,7 +103,7 @@ void plot_bars(FILE *file, const report *r) {
       svg_escape(file, result_text(g.all, "from"));
       fputs("</p>", file);
     }
-    svg_open(file, BAR_WIDTH, bottom + 2, title);
+    plot_open(file, BAR_WIDTH, bottom + 2, title);
     for (size_t i = 0; i < g.count; i++) draw_bar(file, &g.all[i], i, most);
     draw_limits(file, r, &g, most, bottom);
     fputs("</svg></div>\n", file);
@@ -181,13 +171,13 @@ static void draw_roof(FILE *file, const axes *a, double peak, double bandwidth, 
 void plot_roofline(FILE *file, const report *r) {
   static const char *const levels[LEVELS] = { "L1", "L2", "L3", "memory" };
   axes a;
-  names n = { .count = 0 };
+  plot_names n = { .count = 0 };
   if (!find_axes(r, &a)) return;
   fputs("<h2>Roofline</h2>\n<p class=soft>GF/s over arithmetic intensity, both logarithmic. Dashed: the peak of one core; "
         "dotted: what it can "
         "do with what it reads from each level.</p>\n",
         file);
-  svg_open(file, ROOF_WIDTH, ROOF_HEIGHT, "Roofline");
+  plot_open(file, ROOF_WIDTH, ROOF_HEIGHT, "Roofline");
   draw_axes(file, &a);
   svg_line(file, ROOF_LEFT, roof_y(&a, r->peak), ROOF_RIGHT, roof_y(&a, r->peak), "peak");
   for (int i = 0; i < LEVELS; i++) draw_roof(file, &a, r->peak, r->bandwidth[i] * 1e-9, levels[i]);
@@ -197,13 +187,13 @@ void plot_roofline(FILE *file, const report *r) {
     char text[512];
     if (!(x > 0) || !(y > 0)) continue;
     fprintf(file, "<circle cx=\"%.5g\" cy=\"%.5g\" r=\"3\" fill=\"var(--c%zu)\">", roof_x(&a, x), roof_y(&a, y),
-            number_of(&n, result_text(row, "backend")) % COLOURS);
+            plot_number(&n, result_text(row, "backend")) % COLOURS);
     snprintf(text, sizeof text, "%s %s: %.4g GF/s", result_text(row, "backend"), result_text(row, "shape"), y);
-    hover(file, text);
+    plot_hover(file, text);
     fputs("</circle>\n", file);
   }
   fputs("</svg>\n", file);
-  put_key(file, &n);
+  plot_key(file, &n);
 }
 
 /* ---- the heat map -------------------------------------------------------------------------------------------------- */
@@ -238,12 +228,12 @@ static void put_share(FILE *file, const result *row, const result *best) {
 }
 
 void plot_winners(FILE *file, const report *r) {
-  names n = { .count = 0 };
+  plot_names n = { .count = 0 };
   group g;
   size_t groups = 0, wins[MOST_NAMES] = { 0 };
   for (size_t at = 0; (g = next_group(r, &at)).count > 0; groups++) {
-    for (size_t i = 0; i < g.count; i++) (void)number_of(&n, result_text(&g.all[i], "backend"));
-    wins[number_of(&n, result_text(best_of(&g), "backend"))]++;
+    for (size_t i = 0; i < g.count; i++) (void)plot_number(&n, result_text(&g.all[i], "backend"));
+    wins[plot_number(&n, result_text(best_of(&g), "backend"))]++;
   }
   if (n.count < 2) return;
   fputs("<h2>Who is fastest</h2>\n<p class=soft>Speed as a share of the fastest, which has the star; ≈ where the 99 % intervals "
@@ -295,7 +285,7 @@ static double step_time(const group *g) {
   return us;
 }
 
-static void draw_step(FILE *file, const group *g, double y, double most, names *n) {
+static void draw_step(FILE *file, const group *g, double y, double most, plot_names *n) {
   double from = PART_LEFT;
   svg_text(file, PART_LEFT, y + 12, "", "%s, batch %.0f: %.1f us", result_text(g->all, "backend"), result_number(g->all, "batch"),
            step_time(g));
@@ -304,26 +294,26 @@ static void draw_step(FILE *file, const group *g, double y, double most, names *
     const double us = result_number(row, "us"), width = (PART_RIGHT - PART_LEFT) * us / most;
     char text[256];
     fprintf(file, "<rect x=\"%.6g\" y=\"%g\" width=\"%.6g\" height=\"18\" fill=\"var(--c%zu)\">", from, y + 17, width,
-            number_of(n, result_text(row, "part")) % COLOURS);
+            plot_number(n, result_text(row, "part")) % COLOURS);
     snprintf(text, sizeof text, "%s %s: %.2f us, %.0f %%", result_text(row, "part"), result_text(row, "layer"), us,
              100 * result_number(row, "share"));
-    hover(file, text);
+    plot_hover(file, text);
     fputs("</rect>\n", file);
     from += width;
   }
 }
 
 void plot_parts(FILE *file, const report *r) {
-  names n = { .count = 0 };
+  plot_names n = { .count = 0 };
   group g;
   size_t at = 0, steps = 0;
   double most = 0;
   for (; (g = next_step(r, &at)).count > 0; steps++) most = fmax(most, step_time(&g));
   if (!steps || !(most > 0)) return;
   fputs("<h2>Where a step spends its time</h2>\n", file);
-  svg_open(file, PART_WIDTH, (double)(steps * PART_STEP), "The parts of a step");
+  plot_open(file, PART_WIDTH, (double)(steps * PART_STEP), "The parts of a step");
   size_t i = 0;
   for (at = 0; (g = next_step(r, &at)).count > 0; i++) draw_step(file, &g, (double)(i * PART_STEP), most, &n);
   fputs("</svg>\n", file);
-  put_key(file, &n);
+  plot_key(file, &n);
 }

@@ -12,7 +12,7 @@ typedef struct product {
   char pass[24];  /* "forward", "weight gradient", "input gradient", or "" */
   char from[192]; /* where it comes from, "" */
   size_t m, n, k, lda, ldb, ldc;
-  bool transa, transb;
+  bool transa, transb, cold; /* cold: not in cache */
   float alpha, beta;
 } product;
 

@@ -59,8 +59,8 @@ void report_contender(report *r, const contender *c, const report_unit *unit, si
   report_number(r, unit->spread_key, "±", c->spread * c->median * unit->scale, 3);
   report_number(r, unit->low_key, NULL, c->mean.low * unit->scale, 3);
   report_number(r, unit->high_key, NULL, c->mean.high * unit->scale, 3);
-  report_number(r, "threads", NULL, (double)threads, 0);
-  report_number(r, "threads_observed", "threads", c->threads, 2);
+  report_number(r, "threads", "threads", (double)threads, 0);
+  report_number(r, "threads_observed", "at work", c->threads, 2);
   report_number(r, "ratio", "ratio", c->ratio.middle, 3);
   report_number(r, "ratio_low", "low", c->ratio.low, 3);
   report_number(r, "ratio_high", "high", c->ratio.high, 3);
@@ -135,7 +135,12 @@ size_t report_facts(const report *r, fact facts[MOST_FACTS]) {
   add_fact(facts, &count, "caches", "L1 %zu KiB, L2 %zu KiB, L3 %zu KiB", card->cache[1] >> 10, card->cache[2] >> 10,
            card->cache[3] >> 10);
   add_fact(facts, &count, "instruction sets", "%s", card->isas);
-  if (r->peak > 0) add_fact(facts, &count, "measured peak", "%.0f GF/s of fused multiply-adds on one core", r->peak);
+  char peaks[128] = "";
+  for (size_t i = 0; i < MOST_ISAS && r->isas[i]; i++) {
+    size_t used = strlen(peaks);
+    snprintf(peaks + used, sizeof peaks - used, "%s%.3g with %s", used ? ", " : "", r->peaks[i], r->isas[i]);
+  }
+  if (*peaks) add_fact(facts, &count, "measured peak", "%s: GF/s of fused multiply-adds on one core", peaks);
   const double *b = r->bandwidth;
   if (b[0] > 0)
     add_fact(facts, &count, "measured bandwidth",

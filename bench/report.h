@@ -29,12 +29,15 @@ typedef struct result_list {
   size_t count, capacity;
 } result_list;
 
-enum { LEVELS = 4 }; /* L1, L2, L3, memory */
+enum { MOST_ISAS = 8 }; /* instruction sets */
+enum { LEVELS = 4 };    /* L1, L2, L3, memory */
 
 typedef struct report {
   const char *command;
   machine card;
-  double peak;              /* GF/s of one core; 0: not measured */
+  double peak;                 /* GF/s of one core; 0: not measured */
+  const char *isas[MOST_ISAS]; /* whose peaks were measured, the best first; NULL: no more */
+  double peaks[MOST_ISAS];
   double bandwidth[LEVELS]; /* bytes a second that one core reads; 0: not measured */
   double updating[LEVELS];  /* that it reads and writes back, both counted; 0: not measured */
   result_list backends, results;

@@ -14,7 +14,7 @@
 static bool is_size(size_t size) { return size >= 1 && size <= 9999999; }
 
 static product plain_product(size_t m, size_t n, size_t k, bool transa, bool transb) {
-  return (product){ "", "", m, n, k, transa ? m : k, transb ? k : n, n, transa, transb, 1, 0 };
+  return (product){ "", "", m, n, k, transa ? m : k, transb ? k : n, n, transa, transb, false, 1, 0 };
 }
 
 /* ":lda=800" and its like; *text behind it. */

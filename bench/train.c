@@ -58,11 +58,7 @@ static void report_step(report *to, const settings *options, const crew *c, cons
   const double steps = epoch_steps(options, batch), seconds = j->contenders[i].median / steps;
   report_unit unit = { "us", "us_spread", "us_low", "us_high", "us a step", 1e6 / steps };
   network_text(net, &options->net);
-  common_options(command, sizeof command, options);
-  backend_options(command, sizeof command, c, &c->all[i]);
-  append(command, sizeof command, " --net %s --batch %zu --optimizer %s --loss %s --rows %zu%s%s", net, batch,
-         lam_optimizer_names[options->optimizer], lam_loss_names[options->loss], options->rows, options->data ? " --data " : "",
-         options->data ? options->data : "");
+  batch_options(command, sizeof command, options, c, i, batch);
   double gflops = step_flops(&options->net, batch) / seconds * 1e-9;
   report_add(to);
   report_text(to, "net", "net", net);

@@ -261,9 +261,29 @@ void report_backend(report *to, const backend *b) {
   report_text(to, "core", NULL, b->core);
 }
 
-void backend_options(char *text, size_t size, const crew *c, const backend *b) {
+static void append_backend(char *text, size_t size, const backend *b) {
   const bool named = strchr(b->library.path, '/') && !*b->library.provider;
-  append(text, size, " --threads %zu --backends %s", c->threads, named ? b->library.path : b->library.name);
+  append_word(text, size, named ? b->library.path : b->library.name);
+}
+
+void backend_options(char *text, size_t size, const crew *c, size_t i) {
+  append(text, size, " --threads %zu --backends ", c->threads);
+  append_backend(text, size, &c->all[c->reference]);
+  if (i == c->reference) return;
+  append(text, size, ",");
+  append_backend(text, size, &c->all[i]);
+}
+
+void batch_options(char *text, size_t size, const settings *options, const crew *c, size_t i, size_t batch) {
+  char net[128];
+  network_text(net, &options->net);
+  common_options(text, size, options);
+  backend_options(text, size, c, i);
+  append(text, size, " --net %s --batch %zu", net, batch);
+  if (options->command->bit != TRAIN) return;
+  append(text, size, " --optimizer %s --loss %s --rows %zu%s", lam_optimizer_names[options->optimizer],
+         lam_loss_names[options->loss], options->rows, options->data ? " --data " : "");
+  if (options->data) append_word(text, size, options->data);
 }
 
 void crew_report(const crew *c, report *to) {

@@ -57,14 +57,16 @@ bool backend_ask(backend *b, const char *command);
 size_t rounds_a_launch(const settings *options);
 /* The report's cells about a backend: name, version, core. */
 void report_backend(report *to, const backend *b);
-/* Options that measure this backend again, with these threads: to be appended to common_options. */
-void backend_options(char *text, size_t size, const crew *c, const backend *b);
+/* Options that measure this backend again, beside the reference, with these threads: to be appended to common_options. */
+void backend_options(char *text, size_t size, const crew *c, size_t backend);
 
 /* ---- batches: what train.c and infer.c share ---- */
 
 /* For each number of threads and each of --batch: flops(options, batch) is the work of one run, and `tell` reports it. */
 int each_batch(const settings *options, report *to, double (*flops)(const settings *options, size_t batch),
                void (*tell)(const settings *options, report *to, crew *c, const job *j, size_t batch));
+/* The command line that measures a step or a call again. */
+void batch_options(char *text, size_t size, const settings *options, const crew *c, size_t backend, size_t batch);
 /* parts.c: launches all once more for the parts of a step. */
 void report_parts(const settings *options, report *to, crew *c, size_t batch);
 

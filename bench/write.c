@@ -144,6 +144,10 @@ void report_json(FILE *file, const report *r) {
   lam_json_key(&json, "machine");
   machine_write(&r->card, &json);
   json_put_number(&json, "peak_gflops", r->peak);
+  lam_json_key(&json, "peaks_gflops");
+  lam_json_open(&json, '{');
+  for (size_t i = 0; i < MOST_ISAS && r->isas[i]; i++) json_put_number(&json, r->isas[i], r->peaks[i]);
+  lam_json_close(&json, '}');
   lam_json_key(&json, "gbytes_per_second");
   lam_json_open(&json, '{');
   for (int i = 0; i < LEVELS; i++) json_put_number(&json, levels[i], r->bandwidth[i] * 1e-9);

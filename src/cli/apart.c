@@ -105,10 +105,13 @@ static bool is_complete(const apart *a) { return a->size && a->line[a->size - 1]
 /* Reads until the answer's line is complete, and what is printed meanwhile. 1: complete; 0: the worker ended; -1: no answer;
  * -2: it is not wanted any longer. */
 static int await(apart *a, double patience) {
-  const double end = lam_seconds() + patience;
+  /* Only time that this process saw: one that was stopped (Ctrl-Z) must not take its worker for hanging. */
+  double left = patience, last = lam_seconds();
   bool open = true;
   while (!is_complete(a)) {
-    const double left = end - lam_seconds();
+    const double now = lam_seconds();
+    left -= fmin(now - last, 0.5); /* a poll takes a tenth of a second */
+    last = now;
     struct pollfd waits[] = { { a->socket, POLLIN, 0 }, { open ? a->output : -1, POLLIN, 0 } };
     if (left <= 0) return -1;
     if (a->stop && a->stop()) return -2;

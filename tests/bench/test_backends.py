@@ -94,6 +94,24 @@ def test_a_library_is_named_by_its_file_too():
     assert result["backend"] == "libliar_honest.so" and liar("honest") in result["command"], result
 
 
+def test_a_command_measures_the_ratio_again_too():
+    report, _ = measure("gemm", "--shapes", "4x5x6:NN", "--backends", "native,liar_honest", libraries=["honest"])
+    assert [r["command"].split("--backends ")[1].split()[0] for r in report["results"]] == [
+        "native", "native," + liar("honest")], report["results"]
+
+
+def test_a_driver_that_was_stopped_does_not_take_its_workers_for_hanging():
+    with start("gemm", "--shapes", "4x5x6:NN", "--backends", "native", "--min-time", "0.2", "--patience", "2", "--rounds", "2",
+               "--launches", "1", "--json", libraries=[], start_new_session=True) as run:
+        while not children_of(run.pid) and run.poll() is None:
+            time.sleep(0.01)
+        os.killpg(run.pid, signal.SIGSTOP)
+        time.sleep(4)
+        os.killpg(run.pid, signal.SIGCONT)
+        said = run.communicate(timeout=120)
+        assert json.loads(said[0])["backends"][0]["refused"] == "", said
+
+
 def test_threads_are_asked_for_and_observed():
     report, _ = measure("gemm", "--shapes", "4x5x6:NN", "--backends", "native", "--threads", "1,2", libraries=[])
     assert [result["threads"] for result in report["results"]] == [1, 2]

@@ -23,16 +23,16 @@ BACKEND = ["backend", "version", "core"]
 STEP = ["net", "batch", "optimizer", "loss", "part", "us", "us_spread", "steps_per_second", "gflops", "peak_share", "limit_us",
         "limit_share", *BACKEND, *MEASURED]
 PART = ["net", "batch", "backend", "core", "part", "layer", "us", "us_spread", "share", "gflops", "peak_share",
-        "limit_us", "limit_share", "lost_share"]
+        "limit_us", "limit_share", "lost_share", "command"]
 PRODUCT = ["pass", "m", "n", "k", "trans", "lda", "ldb", "ldc", "alpha", "beta", "cache", "us", "us_spread", "gflops", "peak_share",
            "roof_share", "intensity", "from", "shape", "error_over_bound", "exact", *BACKEND, *MEASURED]
 CALL = ["net", "batch", "us", "us_spread", "us_per_row", "gflops", "peak_share", "limit_us", "limit_share", *BACKEND, *MEASURED]
-KERNEL = ["kernel", "isa", "shape", "ns", "ns_spread", "ns_low", "ns_high", "gbytes_per_second", *MEASURED[2:]]
+KERNEL = ["kernel", "isa", "shape", "ns", "ns_spread", "ns_low", "ns_high", "gbytes_per_second", "bandwidth_share", *MEASURED[2:]]
 FMA = ["limit", "isa", "gflops", "spread", "command"]
 BANDWIDTH = ["limit", "isa", "pattern", "level", "kib", "gbytes_per_second", "spread", "command"]
-LIMIT = ["limit", "net", "batch", "part", "layer", "work", "unit", "level", "us"]
+LIMIT = ["limit", "net", "batch", "part", "layer", "work", "unit", "level", "us", "command"]
 MACHINE = ["cpu", "isas", "system", "compiler", "lamina", "governor", "cpus", "cpus_allowed", "l1_bytes", "l2_bytes", "l3_bytes", "load",
-           "environment", "unset", "pinned", "peak_gflops", "gbytes_per_second", "notes"]
+           "environment", "unset", "pinned", "peak_gflops", "peaks_gflops", "gbytes_per_second", "notes"]
 LEVELS = ["l1", "l2", "l3", "memory"]
 OPENED = [*BACKEND, "own_threads", "integer_bits", "load_ms", "first_call_ms", "vet_ms", "path", "warning", "refused"]
 LOAD = ["before", "after", "others", "stolen", "busy"]
@@ -125,9 +125,9 @@ def test_gemm_reports_products_that_are_right_with_the_documented_keys():
 
 
 def test_gemm_takes_products_by_shape_cold_ones_too():
-    report = measure("gemm", "--shapes", "8x9x10:TT,1x5x3:NT", "--backends", "native", "--cold")
+    report = measure("gemm", "--shapes", "8x9x10:TT,1x5x3:NT", "--backends", "native", "--cache", "cold,hot")
     assert [(r["m"], r["n"], r["k"], r["trans"], r["lda"], r["ldb"], r["ldc"], r["cache"]) for r in report["results"]] == [
-        (8, 9, 10, "TT", 8, 10, 9, "cold"), (1, 5, 3, "NT", 3, 3, 5, "cold")]
+        (*product, cache) for product in ((8, 9, 10, "TT", 8, 10, 9), (1, 5, 3, "NT", 3, 3, 5)) for cache in ("cold", "hot")]
 
 
 def test_kernels_reports_every_kernel_at_every_level_with_the_documented_keys():
@@ -219,7 +219,8 @@ def test_wrong_command_lines_are_answered_with_a_sentence():
     for expected, *arguments in (
         (["trian", "train"], "trian"),
         (["--roundz", "--rounds"], "train", "--roundz", "3"),
-        (["--cold"], "train", "--cold"),
+        (["--cache"], "train", "--cache", "cold"),
+        (["cache", "warm", "hot"], "gemm", "--cache", "warm"),
         (["--rounds", "from 1", "0"], "train", "--rounds", "0"),
         (["--rounds", "256", "999"], "train", "--rounds", "999"),
         (["--rounds", "needs a value"], "train", "--rounds"),

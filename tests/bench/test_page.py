@@ -63,9 +63,22 @@ def test_every_command_has_a_page():
             assert "All %d results" % len(report["results"]) in read_page(path).words
 
 
+def test_kernels_and_limits_are_drawn():
+    with tempfile.TemporaryDirectory() as folder:
+        path, report = make_page(folder, "kernels", "--shapes", "3x20,5x7")
+        with open(path, encoding="utf-8") as file:
+            page = file.read()
+        assert page.count("<circle ") == len(report["results"]) and "Kernels, 3x20" in page and "Kernels, 5x7" in page
+        path, report = make_page(folder, "limit")
+        with open(path, encoding="utf-8") as file:
+            page = file.read()
+        drawn = [result for result in report["results"] if result["limit"] != "step"]
+        assert page.count("class=\"bar ") == len(drawn) > 8, page.count("class=\"bar ")
+
+
 def test_the_page_fits_telephones_and_desks_without_a_word_on_the_console():
     need_browser()
-    for arguments in GEMM, TRAIN:
+    for arguments in GEMM, TRAIN, ["kernels", "--shapes", "3x20"], ["limit"]:
         with tempfile.TemporaryDirectory() as folder:
             path, _ = make_page(folder, *arguments)
             for width, dark in (390, False), (1440, True):
