@@ -40,7 +40,7 @@ static void run_rows(const product *p, const block *b, tile *t, size_t lane) {
 static void run_lanes(const product *p, const block *b) {
   tile t = tile_of(p, b);
   for (size_t lane = 0; lane < p->lane_count; lane += t.lanes) {
-    t.lanes = next_lanes(p->lane_count - lane, p->row_count == 1 && !b->packed_lanes);
+    t.lanes = next_lanes(p->lane_count - lane);
     t.b = p->lanes.at + lane + b->from_k * p->lanes.k_step;
     if (b->packed_lanes) {
       pack_lanes(p, b, lane, t.lanes, b->packed_lanes);
@@ -51,8 +51,8 @@ static void run_lanes(const product *p, const block *b) {
   }
 }
 
-/* One row, and lanes that are turned in registers. */
-static void run_dots(const product *p) {
+/* One row; C as it lies. Lanes that are not next to each other have at least four k. */
+static void run_row(const product *p) {
   const block b = { .row_count = 1, .k = p->k };
   tile t = tile_of(p, &b);
   t.a = p->rows.at;
@@ -60,8 +60,11 @@ static void run_dots(const product *p) {
   t.c = p->c;
   t.bias = p->bias;
   for (size_t left = p->lane_count; left > 0; left -= t.lanes) {
-    t.lanes = left >= DOT_VECTORS * LAM_LANES ? DOT_VECTORS * LAM_LANES : smaller(left, LAM_LANES);
-    dots(&t, p->lanes.step);
+    if (p->lanes.step == 1) {
+      row(&t, left);
+    } else {
+      dots(&t, p->lanes.step, left);
+    }
     t.b += t.lanes * p->lanes.step;
     t.c += t.lanes;
     if (t.bias && !t.bias_of_rows) t.bias += t.lanes;
@@ -115,7 +118,7 @@ static void run_short(const product *p) {
   tile t = tile_of(p, &b);
   if (run_outer(p, &t)) return;
   for (size_t lane = 0; p->c_lane != 1 && lane < p->lane_count; lane += t.lanes) {
-    t.lanes = next_lanes(p->lane_count - lane, false);
+    t.lanes = next_lanes(p->lane_count - lane);
     t.b = p->lanes.at + lane;
     run_aside(p, &t, lane);
   }
@@ -123,7 +126,7 @@ static void run_short(const product *p) {
     rows = next_rows(p->row_count - r);
     t.a = p->rows.at + r * p->rows.step;
     for (size_t lane = 0; lane < p->lane_count; lane += t.lanes) {
-      t.lanes = next_lanes(p->lane_count - lane, false);
+      t.lanes = next_lanes(p->lane_count - lane);
       t.b = p->lanes.at + lane;
       run_tile(p, &t, r, rows, lane);
     }
@@ -232,10 +235,11 @@ void LAM_KERNEL(gemm)(int transa, int transb, size_t m, size_t n, size_t k, floa
   const float *bias = epilogue ? epilogue->bias : NULL;
   const bool relu = epilogue && epilogue->relu;
   /* Making both products and weighing them takes longer than the smallest ones. */
-  if (k >= 4 && (transb ? m == 1 : n == 1 && !transa && ldc == 1)) {
-    const product p = transb ? (product){ left, right, m, n, k, alpha, beta, c, ldc, 1, bias, false, relu }
-                             : (product){ right, left, n, m, k, alpha, beta, c, 1, ldc, bias, true, relu };
-    run_dots(&p);
+  const bool one_column = n == 1 && ldc == 1 && (transa || k >= 4);
+  if (one_column || (m == 1 && (!transb || k >= 4))) {
+    const product p = one_column ? (product){ right, left, n, m, k, alpha, beta, c, 1, ldc, bias, true, relu }
+                                 : (product){ left, right, m, n, k, alpha, beta, c, ldc, 1, bias, false, relu };
+    run_row(&p);
     return;
   }
   if (transb ? m == 1 && n * k <= NARROW : n <= LAM_LANES && m * k <= NARROW) {

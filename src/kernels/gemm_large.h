@@ -89,7 +89,7 @@ static void run_along(const product *p, const block *b, const slab *s, tile *t, 
   t->a_step = p->rows.step;
   t->a_k = p->rows.k_step;
   for (size_t lane = 0; lane < s->count; lane += t->lanes) {
-    t->lanes = next_lanes(s->count - lane, false);
+    t->lanes = next_lanes(s->count - lane);
     t->b = s->packed + lane * b->k;
     t->b_k = t->lanes;
     const bool packs = tile_packs(rows, t->lanes), last = lane + t->lanes == s->count;

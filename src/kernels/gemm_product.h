@@ -43,10 +43,7 @@ typedef struct block {
 static size_t next_rows(size_t left) { return even_part(left, TILE_ROWS, 1); }
 
 /* How many of the lanes that are left the next tile takes. */
-static size_t next_lanes(size_t left, bool wide) {
-  if (wide && left >= WIDE_LANES) return WIDE_LANES;
-  return left >= TILE_LANES ? TILE_LANES : left >= LAM_LANES ? LAM_LANES : left;
-}
+static size_t next_lanes(size_t left) { return left >= TILE_LANES ? TILE_LANES : left >= LAM_LANES ? LAM_LANES : left; }
 
 /* A panel of the lanes' operand, k by k, one after the other. */
 static void pack_lanes(const product *p, const block *b, size_t lane, size_t count, float *to) {

@@ -9,15 +9,15 @@
 #include <stdbool.h>
 
 /* Its accumulators, the vectors of one k, and one spread number fit in the register file. A single row takes more vectors, for as
- * many independent chains. */
+ * many independent chains (gemm_row.h). */
 #if defined(LAM_ISA_AVX512)
 enum { TILE_ROWS = 12, TILE_VECTORS = 2, WIDE_VECTORS = 16 };
 #elif defined(LAM_ISA_PORTABLE)
-enum { TILE_ROWS = 2, TILE_VECTORS = 1, WIDE_VECTORS = 2 };
+enum { TILE_ROWS = 2, TILE_VECTORS = 1, WIDE_VECTORS = 4 };
 #else
 enum { TILE_ROWS = 6, TILE_VECTORS = 1, WIDE_VECTORS = 4 };
 #endif
-enum { TILE_LANES = TILE_VECTORS * LAM_LANES, WIDE_LANES = WIDE_VECTORS * LAM_LANES };
+enum { TILE_LANES = TILE_VECTORS * LAM_LANES };
 
 /* One tile, over one block of k. */
 typedef struct tile {
@@ -77,16 +77,18 @@ LAM_INLINE void finish_sums(const tile *t, lam_vec (*sum)[WIDE_VECTORS], const i
     const float *bias = t->bias;
     if (t->alpha != 1) LAM_EACH_SUM(sum[r][v] = vec_mul(alpha, sum[r][v]))
     if (t->beta != 0)
-      LAM_EACH_SUM(sum[r][v] = vec_fma(beta, load_lanes(c + (size_t)r * ldc + v * LAM_LANES, last, partial), sum[r][v]))
+      LAM_EACH_SUM(sum[r][v] = vec_fma(beta, load_lanes(c + (size_t)r * ldc + v * LAM_LANES, last, partial && v == vectors - 1),
+                                       sum[r][v]))
     if (bias && t->bias_of_rows) LAM_EACH_SUM(sum[r][v] = vec_add(sum[r][v], vec_splat(bias[r])))
-    if (bias && !t->bias_of_rows) LAM_EACH_SUM(sum[r][v] = vec_add(sum[r][v], load_lanes(bias + v * LAM_LANES, last, partial)))
+    if (bias && !t->bias_of_rows)
+      LAM_EACH_SUM(sum[r][v] = vec_add(sum[r][v], load_lanes(bias + v * LAM_LANES, last, partial && v == vectors - 1)))
     if (t->relu) LAM_EACH_SUM(sum[r][v] = vec_relu(sum[r][v]))
   }
-  LAM_EACH_SUM(store_lanes(c + (size_t)r * ldc + v * LAM_LANES, sum[r][v], last, partial))
+  LAM_EACH_SUM(store_lanes(c + (size_t)r * ldc + v * LAM_LANES, sum[r][v], last, partial && v == vectors - 1))
 }
 
-/* All but t are constants where this is called: every loop but the one over k unrolls. `packs`: keep_lanes and keep_rows are
- * heeded. */
+/* All but t are constants where this is called (partial: of the last vector): every loop but the one over k unrolls. `packs`:
+ * keep_lanes and keep_rows are heeded. */
 LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, const bool partial, const bool packs) {
   lam_vec sum[TILE_ROWS][WIDE_VECTORS];
   const float *a = t->a, *b = t->b;
@@ -98,12 +100,12 @@ LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, c
     const float *c = t->c;
     size_t ldc = t->ldc;
     LAM_FORGET(c, ldc);
-    LAM_EACH_SUM(sum[r][v] = load_lanes(c + (size_t)r * ldc + v * LAM_LANES, last, partial))
+    LAM_EACH_SUM(sum[r][v] = load_lanes(c + (size_t)r * ldc + v * LAM_LANES, last, partial && v == vectors - 1))
   }
   for (size_t l = 0; l < t->k; ++l, a += a_k, b += b_k) {
     lam_vec x[WIDE_VECTORS];
     LAM_UNROLL
-    for (int v = 0; v < vectors; ++v) x[v] = load_lanes(b + v * LAM_LANES, last, partial);
+    for (int v = 0; v < vectors; ++v) x[v] = load_lanes(b + v * LAM_LANES, last, partial && v == vectors - 1);
     if (packs && keep_lanes) {
       LAM_UNROLL
       for (int v = 0; v < vectors; ++v) {
@@ -157,10 +159,8 @@ TILE_LIST(TILE_INSTANCES)
 PACKING_LIST(PACKING_INSTANCES)
 static tile_function *const tiles[TILE_ROWS][3] = { TILE_LIST(TILE_ENTRIES) };
 static tile_function *const packing_tiles[] = { PACKING_LIST(PACKING_ENTRIES) };
-static void tile_wide(const tile *t) { compute_tile(t, 1, WIDE_VECTORS, false, false); }
 
 static tile_function *find_tile(size_t rows, size_t lanes) {
-  if (lanes == WIDE_LANES) return tile_wide;
   return tiles[rows - 1][lanes == TILE_LANES ? 0 : lanes == LAM_LANES ? 1 : 2];
 }
 

@@ -128,10 +128,10 @@ static void integer_products_are_exact_at_all_small_and_odd_sizes(void **state) 
 
 /* Sizes around tiles, packed blocks and cuts of k. */
 static const size_t shapes[][3] = {
-  { 1, 100, 90 },   { 90, 1, 100 },  { 2, 65, 31 },    { 32, 256, 50 },  { 65, 47, 33 },   { 33, 97, 400 },
-  { 64, 64, 257 },  { 70, 17, 193 }, { 17, 70, 385 },  { 129, 33, 200 }, { 5, 200, 1000 }, { 200, 5, 1000 },
-  { 40, 40, 1000 }, { 15, 32, 784 }, { 50, 130, 600 }, { 100, 140, 70 }, { 1, 300, 90 },   { 300, 1, 90 },
-  { 1, 67, 19 },    { 73, 1, 23 },   { 256, 15, 32 },  { 25, 400, 30 },  { 128, 200, 10 }, { 1, 25, 400 },
+  { 1, 100, 90 },   { 90, 1, 100 },   { 2, 65, 31 },    { 32, 256, 50 },  { 65, 47, 33 },   { 33, 97, 400 },  { 64, 64, 257 },
+  { 70, 17, 193 },  { 17, 70, 385 },  { 129, 33, 200 }, { 5, 200, 1000 }, { 200, 5, 1000 }, { 40, 40, 1000 }, { 15, 32, 784 },
+  { 50, 130, 600 }, { 100, 140, 70 }, { 1, 300, 90 },   { 300, 1, 90 },   { 1, 67, 19 },    { 73, 1, 23 },    { 256, 15, 32 },
+  { 25, 400, 30 },  { 128, 200, 10 }, { 1, 25, 400 },   { 1, 150, 40 },   { 1, 555, 43 },
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -318,9 +318,10 @@ static void nan_and_infinity_reach_exactly_the_outputs_they_belong_to(void **sta
 /* The large path and the one without scratch, and both with what follows the sums, against the parts one after the other. */
 static void neither_scratch_nor_an_epilogue_changes_a_bit(void **state) {
   (void)state;
-  static const size_t packed[][3] = { { 1, 1, 1 },    { 7, 1, 5 },     { 1, 40, 5 },    { 1, 33, 300 },   { 1, 70, 9 },
-                                      { 40, 1, 10 },  { 90, 15, 32 },  { 30, 200, 10 }, { 5, 40, 1 },     { 13, 17, 20 },
-                                      { 48, 64, 64 }, { 97, 65, 300 }, { 65, 97, 65 },  { 600, 70, 300 }, { 70, 600, 129 } };
+  static const size_t packed[][3] = { { 1, 1, 1 },     { 7, 1, 5 },    { 1, 40, 5 },     { 1, 33, 300 },
+                                      { 1, 70, 9 },    { 1, 280, 60 }, { 40, 1, 10 },    { 90, 15, 32 },
+                                      { 30, 200, 10 }, { 5, 40, 1 },   { 13, 17, 20 },   { 48, 64, 64 },
+                                      { 97, 65, 300 }, { 65, 97, 65 }, { 600, 70, 300 }, { 70, 600, 129 } };
   static _Alignas(64) float scratch[LAM_GEMM_SCRATCH];
   static float a[1 << 18], b[1 << 18], bias[600], whole[1 << 16], parts[1 << 16], small[1 << 16];
   fill_unit(a, 1 << 18, 1);
