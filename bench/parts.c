@@ -93,7 +93,7 @@ static void run_step(profile *p, size_t round) {
     look(&part++->seconds[round], &last);
     if (i + 1 != plan->forward_count) continue;
     /* Between forward and backward, as in fit; its part stands behind the operations. */
-    volatile double sums = lam_plan_loss(plan, &step) + lam_plan_right(plan, &step);
+    volatile double sums = lam_plan_loss(plan, &step, NULL) + lam_plan_right(plan, &step);
     (void)sums;
     look(&p->parts[plan->operation_count + 1].seconds[round], &last);
   }

@@ -191,7 +191,7 @@ lam_buffer lam_emit_loss(lam_lowering *lowering, size_t output, lam_ends *ends) 
 
 /* ---- what comes out ----------------------------------------------------------------------------------------------- */
 
-double lam_plan_output_loss(const lam_plan *plan, const lam_step *step, size_t output) {
+static double output_loss(const lam_plan *plan, const lam_step *step, size_t output) {
   const lam_loss_setting *loss = &plan->options.losses[output];
   double sum = 0.0;
   if (!loss->type || !step->rows) return 0.0;
@@ -202,12 +202,14 @@ double lam_plan_output_loss(const lam_plan *plan, const lam_step *step, size_t o
   return weights != 0.0 ? sum / weights : 0.0;
 }
 
-double lam_plan_loss(const lam_plan *plan, const lam_step *step) {
+double lam_plan_loss(const lam_plan *plan, const lam_step *step, double *each) {
   double sum = 0.0;
-  if (!step->rows) return 0.0;
-  for (size_t i = 0; plan->options.losses && i < plan->model->output_count; i++)
-    if (plan->options.losses[i].type) sum += (double)plan->options.losses[i].options.weight * lam_plan_output_loss(plan, step, i);
-  return sum + lam_plan_penalty(plan, step);
+  for (size_t i = 0; plan->options.losses && i < plan->model->output_count; i++) {
+    double loss = output_loss(plan, step, i);
+    if (plan->options.losses[i].type) sum += (double)plan->options.losses[i].options.weight * loss;
+    if (each) each[i] = loss;
+  }
+  return step->rows ? sum + lam_plan_penalty(plan, step) : 0.0;
 }
 
 lam_status lam_check_losses(const lam_plan *plan) {

@@ -159,9 +159,8 @@ lam_status lam_plan_finish(const lam_plan *plan, const lam_step *step);
 lam_status lam_plan_tell(const lam_plan *plan, lam_status status);
 
 /* The loss of the last forward run, all outputs together by their weights, with the penalties, and the number of right rows; sums
- * in double. */
-double lam_plan_loss(const lam_plan *plan, const lam_step *step);
-double lam_plan_output_loss(const lam_plan *plan, const lam_step *step, size_t output); /* of one, without its weight */
+ * in double. `each` gets the loss of each output without its weight, or is NULL. */
+double lam_plan_loss(const lam_plan *plan, const lam_step *step, double *each);
 /* Whether an output's loss works from logits: as its options say, or because the plan leaves out a softmax or sigmoid. */
 bool lam_plan_takes_logits(const lam_plan *plan, size_t output);
 /* The type of an output's loss, or NULL; how wide its targets are. */

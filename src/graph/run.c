@@ -46,9 +46,9 @@ lam_status lam_plan_tell(const lam_plan *plan, lam_status status) {
 }
 
 double lam_plan_right(const lam_plan *plan, const lam_step *step) {
-  double right = 0.0;
-  for (size_t i = 0; plan->right && i < step->rows; i++) right += (double)plan->right[i];
-  return right;
+  int32_t right = 0; /* each is 0 or 1; a sum of integers need not go one by one */
+  for (size_t i = 0; plan->right && i < step->rows; i++) right += plan->right[i] != 0.0f;
+  return (double)right;
 }
 
 void lam_run_activation(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {

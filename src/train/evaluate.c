@@ -130,8 +130,8 @@ static lam_status measure(lam_trainer *trainer, lam_feed *feed, lam_result *resu
     lam_step step = { .rows = rows.count };
     if ((status = lam_trainer_run_rows(trainer, rows.data, rows.rows, &step))) return status;
     lam_trainer_add_to_metrics(trainer, &step);
+    loss += lam_trainer_loss(trainer, &step) * (double)step.rows;
     lam_trainer_count_losses(trainer, &step, true);
-    loss += lam_plan_loss(trainer->plan, &step) * (double)step.rows;
     right += lam_plan_right(trainer->plan, &step);
     result->rows += step.rows;
   }

@@ -195,7 +195,7 @@ static lam_status run_step(lam_fit_state *fit, const lam_rows *rows, double *los
   lam_step step = { .rows = rows->count, .training = true, .seed = trainer->seed, .number = position->steps };
   lam_status status = lam_trainer_run_rows(trainer, rows->data, rows->rows, &step);
   if (status) return status;
-  *loss = lam_plan_loss(trainer->plan, &step);
+  *loss = lam_trainer_loss(trainer, &step);
   if (!isfinite(*loss)) return not_finite(fit, *loss);
   if ((status = lam_plan_tell(trainer->plan, lam_plan_finish(trainer->plan, &step)))) return status;
   lam_trainer_add_to_metrics(trainer, &step); /* of steps that came to their end */

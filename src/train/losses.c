@@ -40,7 +40,7 @@ lam_status lam_trainer_open_losses(lam_trainer *trainer) {
   if (status) return status;
   size_t count = model->output_count, given = options->loss_count;
   trainer->losses = lam_allocate_array(context, count, sizeof *trainer->losses);
-  trainer->output_losses = lam_allocate_zero(context, 2 * count * sizeof *trainer->output_losses);
+  trainer->output_losses = lam_allocate_zero(context, 3 * count * sizeof *trainer->output_losses);
   if (given) trainer->loss_options = lam_allocate_array(context, given, sizeof *trainer->loss_options);
   if (!trainer->losses || !trainer->output_losses || (given && !trainer->loss_options)) return LAM_OUT_OF_MEMORY;
   for (size_t i = 0; i < count && !status; i++) {
@@ -58,7 +58,7 @@ void lam_trainer_close_losses(lam_trainer *trainer) {
   lam_context *context = trainer->object.context;
   size_t count = trainer->model->output_count;
   lam_release(context, trainer->losses, trainer->losses ? count * sizeof *trainer->losses : 0);
-  lam_release(context, trainer->output_losses, trainer->output_losses ? 2 * count * sizeof *trainer->output_losses : 0);
+  lam_release(context, trainer->output_losses, trainer->output_losses ? 3 * count * sizeof *trainer->output_losses : 0);
   lam_release(context, trainer->loss_options,
               trainer->loss_options ? trainer->options.loss_count * sizeof *trainer->loss_options : 0);
 }
@@ -77,10 +77,14 @@ void lam_trainer_clear_losses(lam_trainer *trainer, bool evaluated) {
   trainer->output_rows[evaluated] = 0;
 }
 
+double lam_trainer_loss(lam_trainer *trainer, const lam_step *step) {
+  return lam_plan_loss(trainer->plan, step, trainer->output_losses + 2 * trainer->model->output_count);
+}
+
 void lam_trainer_count_losses(lam_trainer *trainer, const lam_step *step, bool evaluated) {
   size_t count = trainer->model->output_count;
-  double *sums = trainer->output_losses + (evaluated ? count : 0);
-  for (size_t i = 0; i < count; i++) sums[i] += lam_plan_output_loss(trainer->plan, step, i) * (double)step->rows;
+  double *sums = trainer->output_losses + (evaluated ? count : 0), *last = trainer->output_losses + 2 * count;
+  for (size_t i = 0; i < count; i++) sums[i] += last[i] * (double)step->rows;
   trainer->output_rows[evaluated] += step->rows;
 }
 

@@ -49,7 +49,7 @@ static lam_status run_batch(lam_trainer *trainer, const lam_dataset *data, const
   lam_step step = { .rows = data->rows, .training = training, .seed = trainer->seed, .number = trainer->position.steps };
   lam_status status = lam_trainer_run_rows(trainer, data, rows, &step);
   if (status) return status;
-  *loss = lam_plan_loss(trainer->plan, &step);
+  *loss = lam_trainer_loss(trainer, &step);
   if (!training) return LAM_OK;
   char text[32];
   if (!isfinite(*loss))

@@ -85,7 +85,8 @@ struct lam_trainer {
   lam_trainer_options options; /* with the defaults filled in */
   lam_loss_setting *losses;    /* one for each output; their options, as said with the defaults filled in, are options.losses */
   lam_loss_options *loss_options;
-  double *output_losses; /* sums over rows: of the epoch for each output, then of what was evaluated last */
+  double *output_losses; /* sums over rows: of the epoch for each output, then of what was evaluated last; then means, of the last
+                            step */
   uint64_t output_rows[2];
   const lam_optimizer *optimizer;
   float *states[LAM_MOST_STATES]; /* NULL until the model is built, or where there is none */
@@ -125,7 +126,8 @@ struct lam_trainer {
 /* lam_trainer_create without the model remembering it. */
 lam_trainer *lam_trainer_make(lam_model *model, const lam_trainer_options *options);
 bool lam_trainer_has_loss(const lam_trainer *trainer);
-/* Adds the losses of the outputs in the last forward run to those of the epoch, or of what is being evaluated. */
+/* The loss of the last forward run; and adds those of its outputs to those of the epoch, or of what is being evaluated. */
+double lam_trainer_loss(lam_trainer *trainer, const lam_step *step);
 void lam_trainer_count_losses(lam_trainer *trainer, const lam_step *step, bool evaluated);
 void lam_trainer_clear_losses(lam_trainer *trainer, bool evaluated);
 

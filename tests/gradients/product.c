@@ -84,7 +84,7 @@ static void compare_values(const network *n, const lam_reference *r, const char 
   for (size_t i = 0; i < count; i++)
     if (!(fabs((double)plan->outputs[0][i] - y[i].value) <= y[i].error))
       fail_msg("%s: output %zu is %.9g, not %.9g; error %.3g", name, i, (double)plan->outputs[0][i], y[i].value, y[i].error);
-  double told = lam_plan_loss(plan, &r->step);
+  double told = lam_plan_loss(plan, &r->step, NULL);
   if (!(fabs(told - loss->value) <= loss->error + 0x1p-50 * loss->value))
     fail_msg("%s: the loss is %.9g, not %.9g; error %.3g", name, told, loss->value, loss->error);
 }
