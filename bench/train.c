@@ -43,7 +43,9 @@ static int watch_epochs(void *user, const lam_progress *now) {
 
 timing training_time(void *user, size_t epochs) {
   training *t = user;
-  lam_fit_options fit = { .epochs = epochs, .batch_size = t->batch, .callback = watch_epochs, .user = t };
+  lam_fit_options fit = {
+    .epochs = epochs, .batch_size = t->batch, .no_shuffle = t->ordered, .callback = watch_epochs, .user = t
+  };
   t->failed = lam_fit(t->trainer, t->data, &fit) != LAM_OK;
   return (timing){ t->end.wall - t->begin.wall, t->end.cpu - t->begin.cpu };
 }

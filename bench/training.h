@@ -19,6 +19,7 @@ typedef struct training {
   size_t batch;
   timing begin, end; /* clocks at the beginning of the first epoch and at the end of the last */
   lam_epoch mean;    /* of the last epoch */
+  bool ordered;      /* epochs do not shuffle */
   bool failed;       /* the context has the sentence */
 } training;
 

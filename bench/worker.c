@@ -170,7 +170,9 @@ static bool get_batch(worker *w, const char *line) {
   return answer_end(w, &json);
 }
 
-static bool run_epoch(worker *w) {
+/* Without a shuffle programs that begin with the same weights must end with the same loss. */
+static bool run_epoch(worker *w, bool ordered) {
+  w->t.ordered = ordered;
   timing t = w->time(w->user, 1);
   if (w->t.failed) return refuse(w, "%s", lam_error_message(w->context));
   lam_json_writer json = answer_begin(w);
@@ -238,7 +240,8 @@ static bool obey(worker *w, const char *line) {
   if (strncmp(line, "time ", 5) == 0) return tell_time(w, line);
   if (strncmp(line, "product ", 8) == 0 && command == GEMM) return get_product(w, line);
   if (strncmp(line, "batch ", 6) == 0 && command != GEMM) return get_batch(w, line);
-  if (strcmp(line, "epoch\n") == 0 && w->t.trainer) return run_epoch(w);
+  if (strcmp(line, "epoch\n") == 0 && w->t.trainer) return run_epoch(w, false);
+  if (strcmp(line, "first\n") == 0 && w->t.trainer) return run_epoch(w, true);
   if (strncmp(line, "save ", 5) == 0 && w->user) return save(w, line);
   if (strncmp(line, "parts ", 6) == 0 && (w->t.trainer || w->f.session)) return tell_parts(w, line);
   if (strcmp(line, "quit\n") == 0) return false;

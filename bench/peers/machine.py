@@ -52,6 +52,27 @@ def process_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+class Neighbours:
+    """How many cores others kept busy, or a hypervisor took away, during one turn. The clock of /proc/stat ticks a hundred times a second, so
+    that one turn says little, and the mean of several enough."""
+    MOST = 0.15
+
+    def __init__(self, pid):
+        self.pid, self.wall, self.busy, self.own = pid, time.monotonic(), busy_seconds(), self.own_seconds(pid)
+
+    @staticmethod
+    def own_seconds(pid):
+        """Of the worker and this process. A process's clock has its number in it (clock_getcpuclockid); 2 is that of the scheduler."""
+        try:
+            return time.process_time() + time.clock_gettime(~pid << 3 | 2)
+        except OSError:  # it ended
+            return time.process_time()
+
+    def now(self):
+        busy, stolen = (now - before for now, before in zip(busy_seconds(), self.busy))
+        return (busy - (self.own_seconds(self.pid) - self.own) + stolen) / max(time.monotonic() - self.wall, 1e-3)
+
+
 class Machine:
     """The machine card, and how busy others kept the machine between start and stop."""
 

@@ -15,10 +15,10 @@ font:15px/1.45 system-ui,sans-serif}h1{font-size:24px}h2{font-size:19px;margin-t
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;min-width:0}
 svg{display:block;width:100%;height:auto}svg text{fill:var(--fg);font:11.5px system-ui,sans-serif}.bar{fill:var(--bar)}
 .bar.lamina{fill:var(--lamina)}.bar.reference{fill:var(--ref)}.whisker{stroke:var(--fg);stroke-width:1.5}
-.one{stroke:var(--soft);stroke-dasharray:3 3}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:13px;white-space:nowrap}
+.one,.limit{stroke:var(--soft);stroke-dasharray:3 3}.limit{stroke:#d64545}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:13px;white-space:nowrap}
 th,td{padding:3px 10px 3px 0;text-align:right;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
 th:first-child,td:first-child{text-align:left}.warn{border-left:4px solid #d9822b;padding-left:10px}code{overflow-wrap:anywhere}"""
-WIDTH, LEFT, RIGHT, STEP = 400, 118, 290, 22
+WIDTH, LEFT, RIGHT, STEP = 400, 110, 284, 22
 
 
 def escape(text):
@@ -26,37 +26,44 @@ def escape(text):
 
 
 def bars(report):
-    """Times as fast as the reference, the fastest first, with the interval as a line."""
+    """Speeds, the fastest first, each with its interval as a line; the reference's and the limit's are dashed."""
     work = report["work"]
     results = sorted((r for r in report["results"] if r["ratio"] is not None), key=lambda r: -r["ratio"])
     if not results:
         return ""
-    most = max(max(r["ratio"], r["ratio_high"] or 0) if (r["ratio_high"] or 0) < 2 * r["ratio"] else r["ratio"] for r in results)
+    reference = tables.find(report, work["reference"])
+    limit = 1 / reference["limit_share"] if reference["limit_share"] else 0
+    most = max([min(r["ratio_high"] or 0, 1.5 * r["ratio"]) for r in results] + [r["ratio"] for r in results])
+    limit = limit if most < limit < 2.5 * most or most / 2.5 < limit <= most else 0
+    most = max(most, limit)
     place = lambda ratio: LEFT + (RIGHT - LEFT) * min(ratio / most, 1)
     height = STEP * len(results) + 6
     lines = [f"<svg viewBox=\"0 0 {WIDTH} {height}\" role=img><title>{escape(work['text'])}, {work['threads']} threads</title>"]
     for at, result in enumerate(results):
         y = 4 + STEP * at
-        kind = "reference" if result["verdict"] == "reference" else "lamina" if result["system"].startswith("lamina") else ""
-        hover = f"{result['name']}: {tables.duration(result['seconds'])}, {tables.short(result)} times as fast as {work['reference']}"
+        kind = "lamina" if result["system"].startswith("lamina") else "reference" if result["verdict"] == "reference" else ""
+        value = f"{tables.duration(result['us'] * 1e-6)}  {tables.factor(result).split(' ')[0]}×" + ("~" if result["busy"] else "")
+        hover = f"{result['name']}: {tables.duration(result['us'] * 1e-6)}, {tables.factor(result)} times the time of {work['reference']}"
         lines.append(f"<text x=\"{LEFT - 6}\" y=\"{y + 13}\" text-anchor=end>{escape(result['system'])}</text>"
-                     f"<rect class=\"bar {kind}\" x=\"{LEFT}\" y=\"{y + 1}\" width=\"{place(result['ratio']) - LEFT:.1f}\" height=16>"
+                     f"<rect class=\"bar {kind}\" x=\"{LEFT}\" y=\"{y + 1}\" width=\"{max(place(result['ratio']) - LEFT, 0.5):.1f}\" height=16>"
                      f"<title>{escape(hover)}</title></rect>")
         if result["ratio_low"] is not None:
             lines.append(f"<line class=whisker x1=\"{place(result['ratio_low']):.1f}\" x2=\"{place(result['ratio_high']):.1f}\" y1=\"{y + 9}\" "
                          f"y2=\"{y + 9}\"></line>")
-        value = f"{result['ratio']:.3g}× {tables.duration(result['seconds'])}"
         lines.append(f"<text x=\"{WIDTH - 2}\" y=\"{y + 13}\" text-anchor=end>{escape(value)}</text>")
-    lines.append(f"<line class=one x1=\"{place(1):.1f}\" x2=\"{place(1):.1f}\" y1=0 y2=\"{height}\"></line></svg>")
-    return "\n".join(lines)
+    for at, kind in (1, "one"), (limit, "limit"):
+        lines += [f"<line class={kind} x1=\"{place(at):.1f}\" x2=\"{place(at):.1f}\" y1=0 y2=\"{height}\"></line>"] if at else []
+    return "\n".join(lines) + "</svg>"
 
 
 def card(report):
     work = report["work"]
-    unit = "a call" if work["infer"] else f"an epoch of {work['rows']:,} rows"
+    unit = "a call" if work["infer"] else f"a step; epochs of {work['rows']:,} rows"
     wrong = [r["name"] for r in report["results"] if not r["agrees"]]
+    limit = f"; the limit is {tables.duration(work['limit_us'] * 1e-6)}" if work["limit_us"] else ""
+    learnt = "" if work["infer"] or wrong else f"; losses after an epoch differ by {max(tables.apart(report), 0.0001):.2%} at most"
     return (f"<div class=card><h3>{escape(work['text'])}</h3><p class=soft>{work['threads']} thread{'s' if work['threads'] > 1 else ''}; "
-            f"{work['rounds']} rounds; ms of {unit}"
+            f"{work['rounds']} rounds; times of {unit}{limit}{learnt}"
             + ("; the machine was busy" if report["machine"]["load"]["busy"] else "")
             + (f"; DOES NOT AGREE: {escape(', '.join(wrong))}" if wrong else "") + f"</p>{bars(report)}</div>")
 
@@ -80,9 +87,10 @@ def page(reports, command):
     if busy:
         parts.append("<p class=warn>Other processes kept this machine busy while some of this was measured: those numbers are not to be "
                      "compared with others.</p>")
-    parts.append("<p class=soft>Bars: how many times as fast as the reference (dark, dashed at 1), the fastest first; the line on a bar is "
-                 "its 99 % interval; blue is Lamina. All systems did the same work in rotated rounds, and agree in what they learnt or gave "
-                 "unless it says otherwise.</p>")
+    parts.append("<p class=soft>Bars: speeds, the fastest first; the line on a bar is its 99 % interval; blue is Lamina. Dashed: the reference, and "
+                 "in red the least time that the machine's arithmetic and memory allow, where it is near. Beside them the time, and how many times "
+                 "the reference's it is (~: the machine was busy meanwhile). All systems did the same work in rotated rounds, and agree in what they "
+                 "learnt or gave unless it says otherwise.</p>")
     for threads in sorted({report["work"]["threads"] for report in reports}):
         parts.append(f"<h2>{threads} thread{'s' if threads > 1 else ''}</h2><div class=grid>")
         parts += [card(report) for report in reports if report["work"]["threads"] == threads]

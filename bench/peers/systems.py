@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The systems: their environments, and the processes that do the work."""
 import array
+import ctypes
 import json
 import os
 import shutil
@@ -8,9 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import zlib
 
 from machine import environment_of
-from works import PEERS, ROOT
+from works import PEERS, ROOT, why_not
 
 WORKERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "workers")
 ENVIRONMENTS = {"tensorflow": ["tensorflow-cpu", "keras"], "jax": ["jax", "keras"], "torch": ["torch", "keras"],
@@ -19,12 +21,21 @@ ENVIRONMENTS = {"tensorflow": ["tensorflow-cpu", "keras"], "jax": ["jax", "keras
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
 
 
+CLEAR = "\r\x1b[K" if sys.stderr.isatty() else ""
+
+
 class Missing(Exception):
     """Why a system cannot be measured."""
 
 
 def say(sentence):
-    print(sentence, file=sys.stderr, flush=True)
+    print(CLEAR + sentence, file=sys.stderr, flush=True)
+
+
+def show(sentence):
+    """What is being done, on a terminal only: the next sentence takes its place."""
+    if CLEAR:
+        print(CLEAR + sentence[:shutil.get_terminal_size().columns - 1], end="", file=sys.stderr, flush=True)
 
 
 # ---- what is needed ------------------------------------------------------------------------------------------------------
@@ -57,10 +68,13 @@ def make_environment(name, venvs):
 
 
 def make_program(name, venvs):
-    """A worker in C, compiled where it is older than its source."""
-    source = [os.path.join(WORKERS, name + ".c"), os.path.join(WORKERS, "worker.h")]
-    program = os.path.join(venvs, name)
-    if os.path.exists(program) and os.path.getmtime(program) >= max(map(os.path.getmtime, source)):
+    """A worker in C. Its name has the sum of its source: the folder may serve several source folders."""
+    total, source = 0, [os.path.join(WORKERS, name + ".c"), os.path.join(WORKERS, "worker.h")]
+    for path in source:
+        with open(path, "rb") as file:
+            total = zlib.crc32(file.read(), total)
+    program = os.path.join(venvs, f"{name}-{total:08x}")
+    if os.path.exists(program):
         return program
     os.makedirs(venvs, exist_ok=True)
     libraries = ["-lfloatfann"] if name == "fann" else []
@@ -78,8 +92,18 @@ def install_fann():
         run_quietly(os.path.join(ROOT, "scripts", "install-packages"), "libfann-dev")
 
 
+def prepare_all(options):
+    """Installs what is missing before the time begins. Each peer's command, without its options, or why there is none."""
+    options.commands = {}
+    for peer in options.peers:
+        if any(not why_not(peer, work) for work in options.chosen):
+            try:
+                options.commands[peer] = prepare(peer, options)
+            except Missing as why:
+                options.commands[peer] = str(why)
+
+
 def prepare(peer, options):
-    """The command that starts a peer's worker, without its options."""
     if peer == "plain-c":
         return [make_program("loop", options.venvs)]
     if peer == "fann":
@@ -99,32 +123,41 @@ class System:
     """A worker process and what it answered. It is awake only while it works: the threads of many systems spin while they wait."""
 
     def __init__(self, key, command, options, threads, cpus):
-        self.key, self.name, self.seconds, self.cpu, self.losses, self.error = key, key, [], [], [], 0.0
-        mine, theirs = socket.socketpair()
-        mine.settimeout(options.patience)
-        self.stream = mine.makefile("rw", encoding="utf-8")
-        self.process = subprocess.Popen([*command, "--worker", str(theirs.fileno())], pass_fds=[theirs.fileno()],
-                                        env=environment_of(options, threads), stdin=subprocess.DEVNULL, stdout=sys.stderr,
-                                        preexec_fn=lambda: self.prepare(cpus))
+        self.key, self.name, self.losses, self.error = key, key, [], 0.0
+        self.seconds, self.cpu, self.others = {}, {}, {}  # by rounds
+        self.patience = options.patience
+        self.log = os.path.join(options.exchange, key + ".log")
+        self.socket, theirs = socket.socketpair()
+        self.stream = self.socket.makefile("rw", encoding="utf-8")
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([*command, "--worker", str(theirs.fileno())], pass_fds=[theirs.fileno()],
+                                            env=environment_of(options, threads), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=lambda: self.prepare(cpus))
         theirs.close()
-        mine.close()  # the stream has it
 
     @staticmethod
     def prepare(cpus):
         os.setpgid(0, 0)  # Ctrl-C is the driver's
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # at the driver's death: one that is stopped would never see it
         os.sched_setaffinity(0, cpus)
 
-    def ask(self, line):
+    def move(self, cpus):
+        for thread in os.listdir(f"/proc/{self.process.pid}/task"):
+            os.sched_setaffinity(int(thread), cpus)
+
+    def ask(self, line, patience=None, awake=False):
+        """An answer; it is stopped then, unless it is to stay awake."""
         try:
+            self.socket.settimeout(min(self.patience, patience or self.patience))
             os.kill(self.process.pid, signal.SIGCONT)
             if line:
                 self.stream.write(line + "\n")
                 self.stream.flush()
             answer = self.stream.readline()
-            if answer:  # else it is ending
+            if answer and not awake:  # without an answer it is ending
                 os.kill(self.process.pid, signal.SIGSTOP)
         except TimeoutError:
-            raise Missing("it did not answer") from None
+            raise Missing(f"it did not answer within {self.socket.gettimeout():.0f} s") from None
         except OSError:
             answer = ""
         if not answer:
@@ -132,11 +165,15 @@ class System:
                 status = self.process.wait(20)
             except subprocess.TimeoutExpired:
                 status = "none yet"
-            raise Missing(f"its process ended (exit status {status}); what it printed stands on stderr")
+            raise Missing(f"its process ended (exit status {status}): {self.last_words()}")
         answer = json.loads(answer)
         if "refused" in answer:
             raise Missing(answer["refused"])
         return answer
+
+    def last_words(self):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return ([line.strip() for line in log if line.strip()] or ["it said nothing"])[-1]
 
     def hello(self):
         self.card = self.ask("")
@@ -144,23 +181,28 @@ class System:
         self.name = f"Lamina, {self.card['name']}" if self.key.startswith("lamina-") else self.card["name"]
         self.error = self.card.get("error", 0.0)
 
-    def epoch(self):
-        answer = self.ask("epoch")
-        return answer["seconds"], answer["cpu"], answer["loss"]
+    def epochs(self, count, patience=None):
+        """Seconds and CPU seconds of one of several epochs. The first of all is not shuffled: all systems do the same."""
+        seconds = cpu = 0.0
+        for at in range(count):
+            answer = self.ask("epoch" if self.losses else "first", patience, at + 1 < count)
+            self.losses.append(answer["loss"])
+            seconds, cpu = seconds + answer["seconds"], cpu + answer["cpu"]
+        return seconds / count, cpu / count
 
-    def calls(self, count):
-        answer = self.ask(f"time {count}")
+    def calls(self, count, patience=None):
+        answer = self.ask(f"time {count}", patience)
         return answer["wall"] / count, answer["cpu"] / count
 
     def end(self):
         try:
             os.kill(self.process.pid, signal.SIGCONT)
-            self.stream.write("quit\n")
-            self.stream.flush()
-            self.process.wait(10)
+            self.socket.shutdown(socket.SHUT_RDWR)  # the end of what it reads
+            self.process.wait(2)
         except (OSError, subprocess.TimeoutExpired):
             self.process.kill()
             self.process.wait()
+        self.stream = self.socket = None
 
 
 def read_floats(path):
@@ -204,14 +246,25 @@ def start_lamina(gemm, work, options, threads, cpus, data):
 
 
 def start_peer(peer, work, options, threads, cpus, data):
-    command = prepare(peer, options)
-    command += ["--net", work.net, "--batch", str(work.batch), "--threads", str(threads), "--optimizer", work.optimizer, "--loss", work.loss,
+    """A worker on its way, which is still to say hello."""
+    command = options.commands[peer]
+    if isinstance(command, str):
+        raise Missing(command)
+    command = command + ["--net", work.net, "--batch", str(work.batch), "--threads", str(threads), "--optimizer", work.optimizer, "--loss", work.loss,
                 "--data", data, "--rows", str(work.batch if work.infer else work.rows), "--work", "infer" if work.infer else "train",
                 "--exchange", options.exchange]
-    system = System(peer, command, options, threads, cpus)
+    return System(peer, command, options, threads, cpus)
+
+
+def find_limit(work, options, threads, cpus, data):
+    """The seconds that an epoch or a call cannot do without on this machine, as lamina-bench measures them; None where it does not."""
+    program = os.path.join(options.build, "bench", "lamina-bench")
+    command = [program, "infer" if work.infer else "train", "--net", work.net, "--batch", str(work.batch), "--threads", str(threads), "--backends",
+               options.lamina[0], "--pin", ",".join(map(str, sorted(cpus))), "--rounds", "3", "--launches", "1", "--min-time", "0.1", "--quiet", "--json"]
+    if not work.infer:
+        command += ["--optimizer", work.optimizer, "--loss", work.loss, "--rows", str(work.rows), "--data", data.rstrip("/") + "/train"]
     try:
-        system.hello()
-    except (Missing, KeyboardInterrupt):
-        system.end()
-        raise
-    return system
+        done = run_quietly(*command, timeout=60, stdin=subprocess.DEVNULL)
+        return json.loads(done.stdout)["results"][0]["limit_us"] * 1e-6 * work.steps()
+    except (OSError, ValueError, LookupError, TypeError, subprocess.TimeoutExpired):
+        return None

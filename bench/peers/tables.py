@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: MIT
 """The report as text: the table of a set, and the one for the README."""
+import statistics
 
-COLUMNS = [("system", "name", "{}"), ("core", "core", "{}"), ("threads", "threads_observed", "{:.2f}"), ("ms", "ms", "{:.4g}"),
-           ("±", "ms_spread", "{:.3g}"), ("rows/s", "rows_per_second", "{:.0f}"), ("ratio", "ratio", "{:.3f}"),
-           ("low", "ratio_low", "{:.3f}"), ("high", "ratio_high", "{:.3f}"), ("", "verdict", "{}"), ("loss 1", "loss_first", "{:.4f}"),
-           ("loss last", "loss_last", "{:.4f}"), ("error", "error", "{:.1e}"), ("agrees", "agrees", "{}")]
+COLUMNS = [("system", "name", "{}"), ("core", "core", "{}"), ("threads", "threads_observed", "{:.2f}"), ("turns", "turns", "{}"),
+           ("ms", "ms", "{:.4g}"), ("±", "ms_spread", "{:.3g}"), ("us a step", "us", "{:.4g}"), ("of limit", "limit_share", "{:.1%}"),
+           ("ratio", "ratio", "{:.3g}"), ("low", "ratio_low", "{:.3g}"), ("high", "ratio_high", "{:.3g}"), ("", "verdict", "{}"),
+           ("loss 1", "loss_first", "{:.4f}"), ("loss last", "loss_last", "{:.4f}"), ("epochs", "epochs", "{}"), ("error", "error", "{:.1e}"),
+           ("agrees", "agrees", "{}"), ("", "busy", "{}")]
+NAMES = {"lamina-openblas": "with OpenBLAS", "keras-tensorflow": "Keras, TF", "keras-jax": "Keras, JAX", "keras-torch": "Keras, Torch",
+         "torch": "PyTorch", "torch-compiled": "compiled", "jax": "JAX", "onnxruntime": "ONNX Runtime", "fann": "FANN", "plain-c": "C loop"}
 
 
 def cell(result, key, form):
-    value = {"ms": result["seconds"] * 1e3, "ms_spread": result["seconds_spread"] * 1e3}.get(key, result.get(key))
+    value = {"ms": result["seconds"] * 1e3, "ms_spread": result["seconds_spread"] * 1e3,
+             "turns": len(result["rounds"])}.get(key, result.get(key))
+    if key == "busy":
+        return f"BUSY: {result['others']:.2f} cores" if value else ""
+    if key == "us" and result["loss_first"] is None or key == "epochs" and result["loss_first"] is None:
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "NO"
     return "" if value is None else form.format(value)
@@ -39,11 +48,22 @@ def about(report):
         lines.append("unset for measuring: " + " ".join(f"{name}={value}" for name, value in machine["unset"].items()))
     if load["busy"]:
         lines.append("BUSY MACHINE: these numbers are not to be compared with others")
+    busy = [result["name"] for result in report["results"] if result["busy"]]
+    if busy:
+        lines.append("others were at work in the turns of " + ", ".join(busy))
     lines += [f"{result['name']} (core {result['core']}): {result['warning']}" for result in report["results"] if result["warning"]]
     rows = "" if work["infer"] else f", {work['rows']} rows of {work['data']}"
+    limit = f"; the limit is {duration(work['limit_us'] * 1e-6)} a {'call' if work['infer'] else 'step'}" if work["limit_us"] else ""
     lines.append(f"{work['text']}{rows}; {work['threads']} thread(s); {work['rounds']} rounds; ratios against {work['reference']}; "
-                 f"ms of {'a call' if work['infer'] else 'an epoch'}")
+                 f"ms of {'a call' if work['infer'] else 'an epoch'}{limit}")
     return lines
+
+
+def apart(report):
+    """By how much losses differ from the middle one after the first epoch, at most."""
+    losses = [result["loss_first"] for result in report["results"] if not result["note"]]
+    middle = statistics.median(losses)
+    return max(abs(loss / middle - 1) for loss in losses)
 
 
 def below(report):
@@ -51,7 +71,8 @@ def below(report):
     lines = [f"{result['name']} is not compared: {result['note']}." for result in report["results"] if result["note"]]
     lines += [f"{key} is left out: {reason}." for key, reason in report["left_out"].items()]
     lines.append("They agree where their outputs from the same weights differ by 0.0001 at most." if work["infer"] else
-                 f"They agree where losses lie within {work['band']:.0%} of the systems' median.")
+                 f"They agree where the loss of the first epoch, from the same weights over rows in the same order, lies within {work['band']:.3g} of "
+                 f"the middle one (it does to {apart(report):.2g}), and the last one is lower.")
     return lines
 
 
@@ -66,44 +87,74 @@ def whole(report, markdown=False):
 def duration(seconds):
     if seconds >= 0.9995:
         return f"{seconds:.3g} s"
+    if seconds < 1e-6:
+        return f"{seconds * 1e9:.0f} ns"
     return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
 
 
-def short(result):
+def factor(result):
+    """How many times as long as the reference it takes, and half the width of the interval."""
     if result["ratio"] is None:
-        return duration(result["seconds"]) + " ¹" if result["note"] else duration(result["seconds"])
-    if result["ratio_low"] is None:
-        return f"{result['ratio']:.2f}"
-    return f"{result['ratio']:.2f} ({result['ratio_low']:.2f}–{result['ratio_high']:.2f})"
+        return ""
+    middle = 1 / result["ratio"]
+    digits = 2 if middle < 9.995 else 1 if middle < 99.95 else 0
+    half = "" if result["ratio_low"] is None else f" ±{(1 / result['ratio_low'] - 1 / result['ratio_high']) / 2:.{digits}f}"
+    return f"{middle:.{digits}f}{half}"
+
+
+def readme_cell(result):
+    if result is None:
+        return ""
+    text = f"({duration(result['us'] * 1e-6)})" if result["note"] else factor(result)
+    return text + ("" if result["agrees"] else " ≠") + (" ~" if result["busy"] else "")
+
+
+def share(value):
+    return f"{value:.0%}" if value >= 0.0995 else f"{value:.1%}"
+
+
+def find(report, key):
+    return next((result for result in report["results"] if result["system"] == key), None)
+
+
+def readme_table(chosen):
+    """Works down, systems across."""
+    reference = chosen[0]["work"]["reference"]
+    keys = list(dict.fromkeys(result["system"] for report in chosen for result in report["results"] if result["system"] != reference))
+    columns = ["Lamina" if reference == "lamina-native" else reference, "of the limit", *(NAMES.get(key, key) for key in keys)]
+    threads = chosen[0]["work"]["threads"]
+    lines = [f"| {threads} thread{'s' if threads > 1 else ''} | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    for report in chosen:
+        own = find(report, reference)
+        first = ["", ""] if own is None else [duration(own["us"] * 1e-6) + (" ~" if own["busy"] else ""),
+                                              "" if own["limit_share"] is None else share(own["limit_share"])]
+        same = report["work"]["reference"] == reference
+        cells = first + [readme_cell(find(report, key)) if same else "" for key in keys]
+        lines.append(f"| {report['work']['label']} | " + " | ".join(cells) + " |")
+    return lines
 
 
 def readme(reports):
-    """A table for each number of threads: works down, systems across, how many times as fast as the reference, with the interval."""
-    lines = []
+    """A table for each number of threads, and what has to be said of them."""
+    machine = reports[0]["machine"]
+    trained = [report for report in reports if not report["work"]["infer"]]
+    results = [result for report in reports for result in report["results"]]
+    lines = [f"{machine['cpu']}; times of a step or call of {reports[0]['work']['reference']}, their share of what the machine can do at most, and how "
+             "many times as long each other system takes (± half the 99 % interval), in one run:", ""]
     for threads in sorted({report["work"]["threads"] for report in reports}):
-        chosen = [report for report in reports if report["work"]["threads"] == threads]
-        systems = {}
-        for report in chosen:
-            systems.update({result["system"]: result["name"].split(", fit")[0].split(", -O")[0].split(", part")[0].split(", pred")[0]
-                            for result in report["results"]})
-        machine = chosen[0]["machine"]
-        heads = [report["work"] for report in chosen]
-        lines += [f"{threads} thread{'s' if threads > 1 else ''} of {machine['cpu']}; how many times as fast as the reference, with the 99 % "
-                  "interval; the reference's own time of an epoch or a call stands in its line:", "",
-                  "| | " + " | ".join(work["text"] for work in heads) + " |", "|---|" + "---:|" * len(heads)]
-        for key, name in systems.items():
-            cells = []
-            for report in chosen:
-                result = next((r for r in report["results"] if r["system"] == key), None)
-                text = "" if result is None else f"1 ({duration(result['seconds'])})" if key == report["work"]["reference"] else short(result)
-                cells.append(text + ("" if result is None or result["agrees"] else " (does not agree)"))
-            lines.append(f"| {name} | " + " | ".join(cells) + " |")
-        lines.append("")
-    notes = sorted({result["note"] for report in reports for result in report["results"] if result["note"]})
-    lines += [f"¹ Not compared: {note}." for note in notes]
-    lines.append("An empty cell: the system does not do this work, or was left out; `report.md` says why."
-                 + (" The machine was busy with other things." if any(r["machine"]["load"]["busy"] for r in reports) else ""))
-    return "\n".join(lines) + "\n"
+        lines += [*readme_table([report for report in reports if report["work"]["threads"] == threads]), ""]
+    notes = ["Empty: does not do this work, or was left out; `report.md` says why."]
+    beside = {result["system"]: result["note"] for result in reversed(results) if result["note"]}
+    notes += [f"In brackets, times that cannot be compared: {note}." for note in beside.values()]
+    if any(result["system"] in ("plain-c", "fann") and result["threads"] > 1 for result in results):
+        notes.append("The C loop (-Ofast) and FANN have one thread only.")
+    if trained and all(result["agrees"] for report in trained for result in report["results"]):
+        notes.append(f"All learn the same: after an epoch, losses differ by {max(max(map(apart, trained)), 0.0001):.2%} at most.")
+    elif trained:
+        notes.append("≠: does not learn or give the same.")
+    if any(result["busy"] for result in results):
+        notes.append("~: the machine was busy with other things.")
+    return "\n".join(lines) + "\n" + " ".join(notes) + "\n"
 
 
 BEGIN, END = "<!-- peers: begin -->", "<!-- peers: end -->"

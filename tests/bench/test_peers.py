@@ -5,6 +5,7 @@ Arguments: lamina-bench, the source folder."""
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ PROGRAM, SOURCE = map(os.path.abspath, sys.argv[1:3])
 sys.dont_write_bytecode = True  # the source folder stays as it is
 sys.path[:0] = [os.path.join(SOURCE, "tests", "cli"), os.path.join(SOURCE, "bench", "peers")]
 import page  # pylint: disable=wrong-import-position
+import rounds  # pylint: disable=wrong-import-position
 import stats  # pylint: disable=wrong-import-position
 import tables  # pylint: disable=wrong-import-position
 import tap  # pylint: disable=wrong-import-position
@@ -21,9 +23,11 @@ from browser import in_browser, need_browser, read_page  # pylint: disable=wrong
 
 PEERS = os.path.join(SOURCE, "bench", "peers", "run")
 BUILD = os.path.dirname(os.path.dirname(PROGRAM))
-RESULT = ["system", "name", "version", "core", "isa", "gemm", "warning", "note", "threads", "threads_observed", "seconds", "seconds_spread",
-          "rows_per_second", "ratio", "ratio_low", "ratio_high", "verdict", "loss_first", "loss_last", "error", "agrees", "rounds"]
-WORK = ["name", "net", "batch", "optimizer", "loss", "rows", "infer", "text", "data", "threads", "rounds", "reference", "band"]
+RESULT = ["system", "name", "version", "core", "isa", "gemm", "warning", "note", "threads", "threads_observed", "others", "busy", "seconds",
+          "seconds_spread", "us", "limit_share", "rows_per_second", "ratio", "ratio_low", "ratio_high", "verdict", "epochs", "loss_first",
+          "loss_last", "error", "agrees", "rounds"]
+WORK = ["name", "net", "batch", "optimizer", "loss", "rows", "steps", "infer", "text", "label", "data", "threads", "rounds", "reference", "band",
+        "limit_us"]
 
 
 def run(folder, *arguments):
@@ -48,13 +52,16 @@ def measure(*arguments, peers="plain-c", lamina="native", code=0):
 def test_a_plain_loop_in_c_learns_the_same_as_lamina():
     for loss in "sparse_categorical_crossentropy", "mean_squared_error":
         for optimizer in "adam", "rmsprop", "sgd":
-            # They begin with the same weights and see the same 1280 rows in other orders: losses differ by far less than 10 %.
+            # They begin with the same weights and see the same 1290 rows, in the first epoch in the same order: there losses differ by rounding
+            # alone, a few millionths that 129 steps may multiply by a hundred; then by far less than 10 %.
             reports, _ = measure("--net", "20-16-4", "--rows", "1290", "--batch", "10", "--optimizer", optimizer, "--loss", loss)
             loop, lamina = sorted(reports[0]["results"], key=lambda result: result["system"], reverse=True)
-            assert lamina["system"] == "lamina-native" and loop["system"] == "plain-c" and loop["verdict"] == "reference"
+            assert lamina["system"] == "lamina-native" and loop["system"] == "plain-c" and lamina["verdict"] == "reference"
             assert reports[0]["work"]["rows"] == 1290 and reports[0]["work"]["rounds"] == 3
             assert lamina["agrees"] and loop["agrees"] and loop["loss_last"] < loop["loss_first"], reports
-            assert lamina["loss_last"] < lamina["loss_first"] and abs(lamina["loss_last"] / loop["loss_last"] - 1) < 0.1
+            assert abs(lamina["loss_first"] / loop["loss_first"] - 1) < 1e-3, reports
+            assert lamina["loss_last"] < lamina["loss_first"] and reports[0]["work"]["steps"] == 129
+            assert lamina["limit_share"] is None or lamina["limit_share"] > 0
 
 
 def test_a_plain_loop_in_c_gives_the_same_as_lamina():
@@ -71,8 +78,8 @@ def test_rows_are_a_whole_number_of_batches():
 
 
 def test_losses_that_differ_are_told_and_end_with_1():
-    # Nothing agrees to a hundredth of a millionth but what is the same.
-    reports, done = measure("--net", "20-16-4", "--rows", "320", "--band", "1e-8", code=1)
+    # No losses are nearer than not apart.
+    reports, done = measure("--net", "20-16-4", "--rows", "320", "--band=-1", code=1)
     assert not all(result["agrees"] for result in reports[0]["results"]) and "NO" in done.stdout
 
 
@@ -114,6 +121,31 @@ def test_the_statistics_are_those_of_the_harness():
     assert abs(stats.spread([50, 10, 40, 20, 30]) - 20) < 1e-9
 
 
+def test_the_time_is_shared_out_and_the_quick_leave_theirs_to_the_slow():
+    assert rounds.share_out({"slow": 4, "quick": 0.1, "medium": 1}, 10, 15) == {"quick": 15, "medium": 4, "slow": 1}
+    assert rounds.share_out({"slow": 40, "quick": 0.1}, 10, 15) == {"quick": 15, "slow": 0}
+    assert rounds.share_out({"slow": 4}, -1, 15) == {"slow": 0}
+    for turns, last in (0, 12), (1, 12), (5, 12), (12, 12):  # of 12 rounds behind the first ones
+        due = [rounds.Contest.is_due(turns, number, rounds.LEAST + last) for number in range(rounds.LEAST, rounds.LEAST + last)]
+        assert sum(due) == turns, (turns, due)
+
+
+def test_an_interrupted_run_keeps_what_is_done():
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, PEERS, "--build", BUILD, "--venvs", os.path.join(folder, "venvs"), "--no-install", "--data", "random", "--report",
+                   os.path.join(folder, "report"), "--works", "4-6-6-3", "--threads", "1", "--rounds", "10000", "--minutes", "60", "--peers", "plain-c",
+                   "--lamina", "native", "--rows", "3200"]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8") as process:
+            for line in process.stderr:
+                if "turns:" in line:
+                    process.send_signal(signal.SIGINT)
+            assert process.wait() == 130
+        with open(os.path.join(folder, "report", "report.json"), encoding="utf-8") as file:
+            reports = json.load(file)["reports"]
+        # Three at least were whole; one that was not is gone.
+        assert len(reports) == 1 and all(3 <= len(one["rounds"]) <= reports[0]["work"]["rounds"] for one in reports[0]["results"]), reports
+
+
 def make_report(folder):
     """A small report in a folder; its page, and what is in its JSON."""
     done = run(folder, "--report", os.path.join(folder, "report"), "--works", "4-6-6-3,infer-4-6-6-3-b1", "--rows", "640", "--threads", "1",
@@ -137,7 +169,7 @@ def test_the_report_is_a_page_a_table_and_json():
         assert text.count("<rect ") == sum(len(one["results"]) for one in reports) and text.count("class=card") == 2
         with open(os.path.join(folder, "report", "readme.md"), encoding="utf-8") as file:
             rows = [line.count("|") for line in file.read().splitlines() if line.startswith("|")]
-        assert rows == [4] * 4, rows  # a head, its line, two systems; a name and two works
+        assert rows == [5] * 4, rows  # a head, its line, two works; a name, Lamina, its share of the limit, plain C
 
 
 def test_the_page_fits_telephones_and_desks_without_a_word_on_the_console():
@@ -152,8 +184,9 @@ def test_the_page_fits_telephones_and_desks_without_a_word_on_the_console():
 
 def test_names_from_elsewhere_are_text_on_the_page():
     result = {**dict.fromkeys(RESULT), "system": "a<b>", "name": "a<b>", "version": "&", "warning": "", "note": "", "threads_observed": 1.0,
-              "seconds": 0.5, "seconds_spread": 0.1, "rows_per_second": 2.0, "ratio": 1.0, "verdict": "reference", "agrees": True}
-    report = {"work": {"text": "<i>", "threads": 1, "rounds": 1, "infer": False, "rows": 2, "data": "<u>", "reference": "a<b>", "band": 0.1},
+              "seconds": 0.5, "seconds_spread": 0.1, "us": 5e5, "rounds": [0.5], "loss_first": 1.0, "rows_per_second": 2.0, "ratio": 1.0, "verdict": "reference", "agrees": True}
+    report = {"work": {"text": "<i>", "threads": 1, "rounds": 1, "infer": False, "rows": 2, "data": "<u>", "reference": "a<b>", "band": 0.1,
+                       "limit_us": None},
               "machine": {"cpu": "<s>", "cpus": 1, "cpus_used": [0], "system": "", "unset": {}, "environment": {"X": "<p>"},
                           "load": {"before": 0, "after": 0, "others": 0, "stolen": 0, "busy": True}},
               "results": [result], "left_out": {"c": "<em>"}}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * FANN. It has neither mini-batches nor Adam, relu or softmax: a network of the same widths with sigmoids, trained row by row.
+ * FANN. It has neither Adam, relu nor softmax: a network of the same widths with sigmoids and squares, trained by the gradient of
+ * each batch. It knows no batches but whole sets of rows, so that every batch is such a set: a piece of the pointers to all rows.
  */
 #include "worker.h"
 #include <floatfann.h>
@@ -11,10 +12,19 @@ typedef struct user {
   struct fann_train_data *data;
 } user;
 
-static double run_epoch(void *memory) {
+static double run_epoch(void *memory, int shuffled) {
   user *u = memory;
-  fann_shuffle_train_data(u->data);
-  return (double)fann_train_epoch(u->net, u->data);
+  const task *t = u->t;
+  double loss = 0;
+  if (shuffled) fann_shuffle_train_data(u->data);
+  for (size_t at = 0; at < t->rows; at += t->batch) {
+    struct fann_train_data piece = *u->data;
+    piece.num_data = (unsigned)(t->rows - at < t->batch ? t->rows - at : t->batch);
+    piece.input += at;
+    piece.output += at;
+    loss += (double)fann_train_epoch(u->net, &piece) * piece.num_data;
+  }
+  return loss / (double)t->rows;
 }
 
 static void run_call(void *memory) {
@@ -30,8 +40,8 @@ int main(int count, char **arguments) {
   if (!u.net) stop("no network", "fann");
   fann_set_activation_function_hidden(u.net, FANN_SIGMOID);
   fann_set_activation_function_output(u.net, FANN_SIGMOID);
-  fann_set_training_algorithm(u.net, FANN_TRAIN_INCREMENTAL);
-  fann_set_learning_rate(u.net, 0.01f);
+  fann_set_training_algorithm(u.net, FANN_TRAIN_BATCH);
+  fann_set_learning_rate(u.net, 0.1f);
   if (!t.infer) {
     u.data = fann_create_train((unsigned)t.rows, widths[0], outputs);
     if (!u.data) stop("no data", "fann");

@@ -104,12 +104,12 @@ static void update(const network *n, float *restrict w, const float *restrict g,
   }
 }
 
-static double run_epoch(void *user) {
+static double run_epoch(void *user, int shuffled) {
   network *n = user;
   const task *t = n->t;
   double loss = 0;
   size_t width = t->widths[0];
-  shuffle(n->order, t->rows, &n->state);
+  if (shuffled) shuffle(n->order, t->rows, &n->state);
   for (size_t at = 0; at < t->rows; at += t->batch) {
     size_t rows = t->rows - at < t->batch ? t->rows - at : t->batch;
     for (size_t i = 0; i < rows; i++) {

@@ -3,7 +3,8 @@
 
 The driver talks over a socket of its own, whose descriptor is --worker, because libraries print: a line in, a line of JSON out.
   (at the start)  {"name", "version", "rows", "batch", "threads"}
-  epoch           {"seconds", "cpu", "loss"}: one epoch over shuffled rows; loss is the mean over its steps
+  first           {"seconds", "cpu", "loss"}: an epoch over the rows as they stand; loss is the mean over its steps
+  epoch           the same over shuffled rows
   time N          {"wall", "cpu"}: seconds of so many calls of an inference (the hello of such a worker has "error", too: how far its
                   outputs are from Lamina's)
   quit            the worker ends
@@ -79,8 +80,8 @@ class Driver:
         self.stream.flush()
 
     def begin_epoch(self):
-        """Waits until an epoch is asked for; ends the process where none is."""
-        if self.stream.readline() != "epoch\n":
+        """Waits until an epoch is asked for; ends the process where none is. The first one asked for is not shuffled."""
+        if self.stream.readline() not in ("first\n", "epoch\n"):
             os._exit(0)  # libraries' threads must not hold up the end
         self.wall, self.cpu = time.perf_counter(), time.process_time()
 

@@ -11,7 +11,7 @@ def run_sklearn(work, driver):
     sgd = {"solver": "sgd", "learning_rate_init": 0.01, "momentum": 0.0}
     classes = numpy.arange(work.net[-1])
     # alpha is a penalty on weights, which the others do not have.
-    model = sklearn.neural_network.MLPClassifier(tuple(work.net[1:-1]), batch_size=work.batch, alpha=0.0, shuffle=True, random_state=1,
+    model = sklearn.neural_network.MLPClassifier(tuple(work.net[1:-1]), batch_size=work.batch, alpha=0.0, shuffle=False, random_state=1,
                                                  **(adam if work.optimizer == "adam" else sgd))
     # Its weights exist after a first call, and then are replaced; so are the moments that this call left.
     model.set_params(batch_size=1)
@@ -31,3 +31,4 @@ def run_sklearn(work, driver):
         driver.begin_epoch()
         model.partial_fit(work.x, work.labels)
         driver.end_epoch(model.loss_)
+        model.set_params(shuffle=True)

@@ -126,8 +126,8 @@ static inline double error_of(const task *t, const float *outputs) {
   return most;
 }
 
-/* The talk, to its end. `epoch` trains one and gives its loss, `call` does one inference. */
-static inline int serve(const task *t, const char *name, const char *version, double error, double (*epoch)(void *),
+/* The talk, to its end. `epoch` trains one and gives its loss, over shuffled rows or not, `call` does one inference. */
+static inline int serve(const task *t, const char *name, const char *version, double error, double (*epoch)(void *, int shuffled),
                         void (*call)(void *), void *user) {
   dprintf(t->channel,
           "{\"name\": \"%s\", \"version\": \"%s\", \"rows\": %zu, \"batch\": %zu, \"threads\": %zu, \"error\": %.9g}\n", name,
@@ -136,8 +136,8 @@ static inline int serve(const task *t, const char *name, const char *version, do
   while (fgets(line, sizeof line, t->in)) {
     double wall = seconds_of(CLOCK_MONOTONIC), cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID), loss = 0;
     size_t times = strncmp(line, "time ", 5) ? 0 : strtoul(line + 5, NULL, 10);
-    if (!strcmp(line, "epoch\n")) {
-      loss = epoch(user);
+    if (!strcmp(line, "epoch\n") || !strcmp(line, "first\n")) {
+      loss = epoch(user, *line == 'e');
     } else if (times) {
       for (size_t i = 0; i < times; i++) call(user);
     } else {
