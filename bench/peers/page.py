@@ -18,7 +18,7 @@ svg{display:block;width:100%;height:auto}svg text{fill:var(--fg);font:11.5px sys
 .one,.limit{stroke:var(--soft);stroke-dasharray:3 3}.limit{stroke:#d64545}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:13px;white-space:nowrap}
 th,td{padding:3px 10px 3px 0;text-align:right;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
 th:first-child,td:first-child{text-align:left}.warn{border-left:4px solid #d9822b;padding-left:10px}code{overflow-wrap:anywhere}"""
-WIDTH, LEFT, RIGHT, STEP = 400, 110, 284, 22
+WIDTH, LEFT, RIGHT, STEP = 400, 110, 286, 22
 
 
 def escape(text):
@@ -42,7 +42,7 @@ def bars(report):
     for at, result in enumerate(results):
         y = 4 + STEP * at
         kind = "lamina" if result["system"].startswith("lamina") else "reference" if result["verdict"] == "reference" else ""
-        value = f"{tables.duration(result['us'] * 1e-6)}  {tables.factor(result).split(' ')[0]}×" + ("~" if result["busy"] else "")
+        value = tables.factor(result).split(" ")[0] + "×" + ("~" if result["busy"] else "")
         hover = f"{result['name']}: {tables.duration(result['us'] * 1e-6)}, {tables.factor(result)} times the time of {work['reference']}"
         lines.append(f"<text x=\"{LEFT - 6}\" y=\"{y + 13}\" text-anchor=end>{escape(result['system'])}</text>"
                      f"<rect class=\"bar {kind}\" x=\"{LEFT}\" y=\"{y + 1}\" width=\"{max(place(result['ratio']) - LEFT, 0.5):.1f}\" height=16>"
@@ -50,7 +50,8 @@ def bars(report):
         if result["ratio_low"] is not None:
             lines.append(f"<line class=whisker x1=\"{place(result['ratio_low']):.1f}\" x2=\"{place(result['ratio_high']):.1f}\" y1=\"{y + 9}\" "
                          f"y2=\"{y + 9}\"></line>")
-        lines.append(f"<text x=\"{WIDTH - 2}\" y=\"{y + 13}\" text-anchor=end>{escape(value)}</text>")
+        for x, text in (WIDTH - 52, tables.duration(result["us"] * 1e-6)), (WIDTH - 2, value):
+            lines.append(f"<text x=\"{x}\" y=\"{y + 13}\" text-anchor=end>{escape(text)}</text>")
     for at, kind in (1, "one"), (limit, "limit"):
         lines += [f"<line class={kind} x1=\"{place(at):.1f}\" x2=\"{place(at):.1f}\" y1=0 y2=\"{height}\"></line>"] if at else []
     return "\n".join(lines) + "</svg>"

@@ -166,7 +166,10 @@ class System:
             except subprocess.TimeoutExpired:
                 status = "none yet"
             raise Missing(f"its process ended (exit status {status}): {self.last_words()}")
-        answer = json.loads(answer)
+        try:
+            answer = json.loads(answer)
+        except ValueError:
+            raise Missing(f"it answered {answer.strip()[:80]!r}") from None
         if "refused" in answer:
             raise Missing(answer["refused"])
         return answer

@@ -3,7 +3,7 @@
 import statistics
 
 COLUMNS = [("system", "name", "{}"), ("core", "core", "{}"), ("threads", "threads_observed", "{:.2f}"), ("turns", "turns", "{}"),
-           ("ms", "ms", "{:.4g}"), ("±", "ms_spread", "{:.3g}"), ("us a step", "us", "{:.4g}"), ("of limit", "limit_share", "{:.1%}"),
+           ("ms", "ms", "{:.4g}"), ("±", "ms_spread", "{:.3g}"), ("us a step", "us", "{}"), ("of limit", "limit_share", "{:.1%}"),
            ("ratio", "ratio", "{:.3g}"), ("low", "ratio_low", "{:.3g}"), ("high", "ratio_high", "{:.3g}"), ("", "verdict", "{}"),
            ("loss 1", "loss_first", "{:.4f}"), ("loss last", "loss_last", "{:.4f}"), ("epochs", "epochs", "{}"), ("error", "error", "{:.1e}"),
            ("agrees", "agrees", "{}"), ("", "busy", "{}")]
@@ -18,9 +18,15 @@ def cell(result, key, form):
         return f"BUSY: {result['others']:.2f} cores" if value else ""
     if key == "us" and result["loss_first"] is None or key == "epochs" and result["loss_first"] is None:
         return ""
+    if key == "us":
+        return f"{value:.4g}" if value < 1e4 else f"{value:.0f}"
     if isinstance(value, bool):
         return "yes" if value else "NO"
     return "" if value is None else form.format(value)
+
+
+def is_text(column):
+    return column[2] == "{}" and column[1] not in ("us", "turns", "epochs")
 
 
 def table(results, markdown):
@@ -30,10 +36,10 @@ def table(results, markdown):
     widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
     lines = []
     for row in rows:
-        cells = [text.ljust(width) if column[2] == "{}" else text.rjust(width) for text, width, column in zip(row, widths, columns)]
+        cells = [text.ljust(width) if is_text(column) else text.rjust(width) for text, width, column in zip(row, widths, columns)]
         lines.append("| " + " | ".join(cells) + " |" if markdown else "  ".join(cells).rstrip())
     if markdown:
-        lines.insert(1, "|" + "|".join(" --- " if form == "{}" else " ---: " for _, _, form in columns) + "|")
+        lines.insert(1, "|" + "|".join(" --- " if is_text(column) else " ---: " for column in columns) + "|")
     return lines
 
 
