@@ -15,9 +15,9 @@ def environment_of(options, threads):
     environment = dict(os.environ)
     for name in CHOOSERS if not options.as_is else []:
         environment.pop(name, None)
-    for name in "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "NPROC":
+    for name in "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "NPROC":
         environment[name] = str(threads)
-    environment.update(TF_NUM_INTEROP_THREADS="1", JAX_PLATFORMS="cpu", TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="",
+    environment.update(JAX_PLATFORMS="cpu", TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="",
                        TORCHINDUCTOR_COMPILE_THREADS="1", TORCHINDUCTOR_CACHE_DIR=os.path.join(options.venvs, "inductor"),
                        KERAS_HOME=os.path.join(options.venvs, "keras"), PYTHONDONTWRITEBYTECODE="1")
     if threads == 1:
