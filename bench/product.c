@@ -9,14 +9,28 @@
 
 /* ---- making -------------------------------------------------------------------------------------------------------- */
 
+/* Random numbers, the same in every set: integers from -2 to 2, or numbers in [-1, 1]. */
+static void fill(float *matrix, size_t size, size_t sets, uint64_t stream, bool integers) {
+  lam_random_uniform(matrix, size, 7, stream, 0);
+  for (size_t i = 0; i < size; i++) matrix[i] = integers ? floorf(matrix[i] * 5) - 2 : 2 * matrix[i] - 1;
+  for (size_t set = 1; set < sets; set++) memcpy(matrix + set * size, matrix, size * sizeof(float));
+}
+
+/* Written to at once: untouched memory is one page of zeros at many addresses, which some CPUs read slowly and others fast. */
+static float *make(size_t size, size_t sets, uint64_t stream) {
+  float *matrix = aligned_alloc(64, (sets * size * sizeof(float) + 63) / 64 * 64);
+  if (matrix) fill(matrix, size, sets, stream, false);
+  return matrix;
+}
+
 bool matrices_make(matrices *x, const product *p, size_t sets) {
   *x = (matrices){ .p = *p, .sets = sets };
   x->size_a = (p->transa ? p->k : p->m) * p->lda;
   x->size_b = (p->transb ? p->n : p->k) * p->ldb;
   x->size_c = p->m * p->ldc;
-  x->a = calloc(sets * x->size_a, sizeof(float));
-  x->b = calloc(sets * x->size_b, sizeof(float));
-  x->c = calloc(sets * x->size_c, sizeof(float));
+  x->a = make(x->size_a, sets, 0);
+  x->b = make(x->size_b, sets, 1);
+  x->c = make(x->size_c, sets, 2);
   return x->a && x->b && x->c;
 }
 
@@ -45,13 +59,6 @@ double product_bytes(const product *p) {
 }
 
 /* ---- checking ------------------------------------------------------------------------------------------------------ */
-
-/* Random numbers, the same in every set: integers from -2 to 2, or numbers in [-1, 1]. */
-static void fill(float *matrix, size_t size, size_t sets, uint64_t stream, bool integers) {
-  lam_random_uniform(matrix, size, 7, stream, 0);
-  for (size_t i = 0; i < size; i++) matrix[i] = integers ? floorf(matrix[i] * 5) - 2 : 2 * matrix[i] - 1;
-  for (size_t set = 1; set < sets; set++) memcpy(matrix + set * size, matrix, size * sizeof(float));
-}
 
 /* An element of the first set's product, in double, and the sum of its terms' magnitudes. `before` is C's element. */
 static double element(const matrices *x, size_t i, size_t j, double before, double *magnitude) {

@@ -42,30 +42,34 @@ typedef struct slab {
   float *packed, *packed_rows;
 } slab;
 
-/* The numbers of a tile whose loop over k begins soon, so many k of them as it fetches ahead itself. */
-static void fetch_first(const float *from, size_t k_step, size_t count) {
-  for (size_t l = 0; l < FETCH_AHEAD; ++l) {
-    for (size_t v = 0; v < count; v += LAM_LANES) fetch(from, l * k_step + v);
-  }
+/* Asks for the lines of `length` numbers, a constant: the line in which each vector ends, since that in which the first begins is
+ * one that the numbers before them end in. */
+LAM_INLINE void fetch_run(const float *base, size_t index, size_t length) {
+  LAM_UNROLL
+  for (size_t v = LAM_LANES; v <= length; v += LAM_LANES) fetch(base, index + v - 1);
 }
 
-/* The part of C that comes next. */
-static void fetch_c(const product *p, size_t row, size_t rows, size_t lane, size_t lanes) {
+/* What a tile begins with that packs, as far as it does not ask for it itself. */
+LAM_INLINE void fetch_first(const float *from, size_t k_step, size_t length) {
+  for (size_t l = 0; l < FETCH_AHEAD; ++l) fetch_run(from, l * k_step, length);
+}
+
+/* The part of C of a tile of this many rows. */
+static void fetch_c(const product *p, size_t row, size_t rows, size_t lane) {
   const float *c = p->c + row * p->c_row + lane * p->c_lane;
-  const bool along = p->c_lane == 1;
-  const size_t runs = along ? rows : lanes, length = along ? lanes : rows, step = along ? p->c_row : p->c_lane;
-  for (size_t i = 0; i < runs; ++i) {
-    for (size_t v = 0; v < length; v += LAM_LANES) __builtin_prefetch(c + i * step + v, 1, 3);
+  if (p->c_lane == 1) {
+    for (size_t r = 0; r < rows; ++r) fetch_run(c, r * p->c_row, TILE_LANES);
+  } else {
+    for (size_t v = 0; v < TILE_LANES; ++v) fetch_run(c, v * p->c_lane, LAM_LANES);
   }
 }
 
 /* While a tile of `rows` rows is at these lanes of the slab, the next part of C is on its way. */
 static void fetch_next_c(const product *p, const slab *s, size_t row, size_t rows, size_t done) {
-  const size_t below = row + rows, left = s->count - done;
-  if (left > 0) {
-    fetch_c(p, row, rows, s->lane + done, smaller(left, TILE_LANES));
-  } else if (below < p->row_count) {
-    fetch_c(p, below, next_rows(p->row_count - below), s->lane, smaller(s->count, TILE_LANES));
+  if (done < s->count) {
+    fetch_c(p, row, rows, s->lane + done);
+  } else if (row + rows < p->row_count) {
+    fetch_c(p, row + rows, next_rows(p->row_count - row - rows), s->lane);
   }
 }
 
@@ -79,7 +83,7 @@ static void begin_panel(const product *p, const block *b, const slab *s, tile *t
   t->keep_lanes = to;
   t->b = p->lanes.at + s->lane + lane + b->from_k * p->lanes.k_step;
   t->b_k = p->lanes.k_step;
-  fetch_first(t->b + t->lanes, t->b_k, t->lanes);
+  fetch_first(t->b + t->lanes, t->b_k, TILE_LANES);
 }
 
 /* A tile of rows along the slab. */
@@ -97,7 +101,7 @@ static void run_along(const product *p, const block *b, const slab *s, tile *t, 
     t->keep_rows = packs && lane == 0 && p->rows.step == 1 && !last ? s->packed_rows : NULL;
     if (row == 0) begin_panel(p, b, s, t, lane, packs);
     fetch_next_c(p, s, row, rows, lane + t->lanes);
-    if (last && p->rows.step == 1) fetch_first(a + rows, p->rows.k_step, TILE_ROWS);
+    if (last && p->rows.step == 1) fetch_first(a + rows, p->rows.k_step, LAM_LANES);
     run_tile(p, t, row, rows, s->lane + lane);
     if (t->keep_rows) {
       t->a = s->packed_rows;

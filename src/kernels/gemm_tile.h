@@ -110,7 +110,7 @@ LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, c
       LAM_UNROLL
       for (int v = 0; v < vectors; ++v) {
         vec_store(keep_lanes + v * LAM_LANES, x[v]);
-        fetch(b, FETCH_AHEAD * b_k + v * LAM_LANES);
+        fetch(b, FETCH_AHEAD * b_k + (v + 1) * LAM_LANES - 1);
       }
       keep_lanes += TILE_LANES;
     }
