@@ -99,13 +99,15 @@ def duration(seconds):
 
 
 def factor(result):
-    """How many times as long as the reference it takes, and half the width of the interval."""
+    """How many times as long as the reference it takes, and half the width of the interval, unless that is wider than the number."""
     if result["ratio"] is None:
         return ""
     middle = 1 / result["ratio"]
     digits = 2 if middle < 9.995 else 1 if middle < 99.95 else 0
-    half = "" if result["ratio_low"] is None else f" ±{(1 / result['ratio_low'] - 1 / result['ratio_high']) / 2:.{digits}f}"
-    return f"{middle:.{digits}f}{half}"
+    if result["ratio_low"] is None:
+        return f"{middle:.{digits}f}"
+    half = (1 / result["ratio_low"] - 1 / result["ratio_high"]) / 2
+    return f"{middle:.{digits}f} ±" + (f"{half:.{digits}f}" if half < middle else "?")
 
 
 def readme_cell(result):
@@ -158,6 +160,8 @@ def readme(reports):
         notes.append(f"All learn the same: after an epoch, losses differ by {max(max(map(apart, trained)), 0.0001):.2%} at most.")
     elif trained:
         notes.append("≠: does not learn or give the same.")
+    if any("?" in factor(result) for result in results):
+        notes.append("±?: it varied too much to say.")
     if any(result["busy"] for result in results):
         notes.append("~: the machine was busy with other things.")
     return "\n".join(lines) + "\n" + " ".join(notes) + "\n"
