@@ -87,7 +87,7 @@ typedef struct lam_allocator {
 typedef struct lam_context_options {
   lam_allocator allocator;                   /* both functions, or neither: then the C library's */
   uint64_t seed;                             /* of initial weights and shuffling; 0 is a seed like any other */
-  unsigned threads;                          /* workers, the caller's thread included; 0 is 1 */
+  unsigned threads;                          /* at most so many, the caller's included; 0: lam_context_threads tells */
   bool keep_blas_threads;                    /* leave the BLAS's own thread setting alone (see lamina/gemm.h) */
   const char *gemm;                          /* name of the gemm backend; NULL: LAMINA_GEMM, or the build's CBLAS, or "native" */
   void (*log)(void *user, const char *line); /* told what the library decided, one line at a time; NULL: silence */
@@ -110,6 +110,17 @@ LAM_API lam_status lam_error_status(const lam_context *context);
 /* The sentence of the context's last failure: what was wrong with which value. Empty when nothing failed. Valid until the next
  * failure or the context's end. Of NULL: says that no context could be made. Since 0.1. */
 LAM_API const char *lam_error_message(const lam_context *context);
+
+/* How many threads the context may use, the caller's among them: as its options say, or by default as many as the process has
+ * CPUs: those that it may run on (sched_getaffinity), and not more than the control groups it is in give it time for (cpu.max, or
+ * cpu.cfs_quota_us, rounded down). They change how long something takes and never what comes out.
+ *
+ * A context starts its other threads when the first trainer or session is made that is large enough to gain from them; small
+ * ones, and with one thread all, run on the caller's alone. Which operations are shared follows from their shapes. Started
+ * threads wait for work for 50 us and then sleep, take no signals, and end with the context. Where the system refuses one, making
+ * that trainer or session fails with LAM_SYSTEM; by default fewer are used. A forked child has none of them and does all alone.
+ * Of NULL: the default. Thread-safe only of NULL. Since 0.1. */
+LAM_API unsigned lam_context_threads(const lam_context *context);
 
 /* The instruction set whose kernels run: "avx512", "avx2", "neon" or "portable". The best one of this CPU, or lower where
  * the environment's LAMINA_ISA says so (an upper limit). Of NULL: what a new context would use. Since 0.1. */

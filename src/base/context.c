@@ -3,6 +3,7 @@
  * The context's life and what it owns. Its kernels and gemm backends are bound by src/blas/create.c, from the rooms above.
  */
 #include "base/context.h"
+#include "base/cpus.h"
 #include "base/pool.h"
 #include <stdlib.h>
 
@@ -35,6 +36,13 @@ static lam_status check_options(lam_context *context, const lam_context_options 
   return LAM_OK;
 }
 
+/* What the options ask for, or what the process may use. */
+static unsigned choose_threads(const lam_context_options *options) {
+  if (options->threads) return options->threads;
+  unsigned usable = lam_usable_cpus();
+  return usable < MAXIMUM_THREADS ? usable : MAXIMUM_THREADS;
+}
+
 lam_context *lam_context_open(const lam_context_options *options) {
   static const lam_context_options defaults;
   if (!options) options = &defaults;
@@ -45,24 +53,31 @@ lam_context *lam_context_open(const lam_context_options *options) {
   if (!context) return NULL;
   *context = (lam_context){ .allocator = allocator,
                             .seed = options->seed,
-                            .threads = options->threads ? options->threads : 1,
+                            .threads = choose_threads(options),
+                            .threads_by_default = options->threads == 0,
                             .keep_blas_threads = options->keep_blas_threads,
                             .log = options->log,
                             .log_user = options->log_user };
   context->objects.next = context->objects.previous = &context->objects;
 
   lam_status status = check_options(context, options);
-  if (status == LAM_OK && context->threads > 1) {
-    context->pool = lam_pool_create(context, context->threads);
-    if (!context->pool) status = context->status;
-  }
-  if (status == LAM_OUT_OF_MEMORY) {
-    lam_context_close(context);
-    return NULL;
-  }
   context->unusable = status != LAM_OK;
   return context;
 }
+
+/* Where nobody asked for so many threads, fewer will do. */
+lam_status lam_context_start_pool(lam_context *context) {
+  if (context->pool || context->threads < 2) return LAM_OK;
+  lam_status status = lam_pool_create(context, context->threads, context->threads_by_default, &context->pool);
+  if (status) return status;
+  unsigned granted = lam_pool_count(context->pool);
+  if (granted < context->threads)
+    lam_log_line(context, "the operating system granted %u of %u threads", granted, context->threads);
+  context->threads = granted;
+  return LAM_OK;
+}
+
+unsigned lam_context_threads(const lam_context *context) { return context ? context->threads : lam_usable_cpus(); }
 
 void lam_context_empty(lam_context *context) {
   while (context->objects.next != &context->objects) lam_object_destroy(context->objects.next);

@@ -28,12 +28,13 @@ struct lam_context {
   const struct lam_gemm *gemm;
   struct lam_gemm_choice *wisdom; /* what the backend "auto" has learnt */
   size_t wisdom_count, wisdom_capacity;
-  float *gemm_scratch; /* of products made on the context's own thread; NULL until a large one was */
-  struct lam_pool *pool; /* NULL with one thread */
+  float *gemm_scratch;   /* of products made on the context's own thread; NULL until a large one was */
+  struct lam_pool *pool; /* NULL until something large enough for it was made; with one thread always */
   uint64_t seed;
-  uint64_t models; /* how many have been made: each has a number of its own */
+  uint64_t models;                 /* how many have been made: each has a number of its own */
   struct lam_custom_type *customs; /* the layer types that were registered (src/layers), newest first */
   unsigned threads;
+  bool threads_by_default; /* nobody has asked for so many */
   bool keep_blas_threads;
   bool unusable; /* born with an error: every creator fails and the sentence stays */
   lam_status status;
@@ -43,10 +44,12 @@ struct lam_context {
 };
 
 /* The parts of lam_context_create and lam_context_destroy that need no other room; src/blas/create.c puts the whole together.
- * Open checks and copies the options, which may be NULL, and starts the pool; it returns NULL only where memory is exhausted. */
+ * Open checks and copies the options, which may be NULL; it returns NULL only where memory is exhausted. */
 lam_context *lam_context_open(const lam_context_options *options);
 void lam_context_empty(lam_context *context); /* destroys what the context owns, newest first */
 void lam_context_close(lam_context *context); /* stops the pool and frees the context itself */
+/* Starts the pool, once, unless the context has one thread: for who makes something that is worth it. */
+lam_status lam_context_start_pool(lam_context *context);
 
 /* Memory at a multiple of 64 bytes. NULL where it is exhausted (the sentence is set) or where size is 0. */
 void *lam_allocate(lam_context *context, size_t size);

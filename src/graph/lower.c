@@ -20,7 +20,9 @@ lam_operation *lam_emit(lam_lowering *lowering, const char *name,
   }
   const lam_model_node *node = &lowering->model->nodes[lowering->node];
   lam_operation *operation = &plan->operations[plan->operation_count++];
-  *operation = (lam_operation){ .run = run, .columns = node->width, .repeat = 1, .name = name, .layer = node->layer->name };
+  *operation = (lam_operation){
+    .run = run, .columns = node->width, .repeat = 1, .cost = 0.0625f, .name = name, .layer = node->layer->name
+  };
   return operation;
 }
 
@@ -64,6 +66,22 @@ void lam_by_columns(lam_lowering *lowering) {
   operation->units = (operation->columns + operation->unit - 1) / operation->unit;
 }
 
+/* What the native product is cut into: rows of a weight gradient, which are where they are for the optimizer; of others columns,
+ * as long as there are enough of them, since each part reads all rows. */
+static void by_native_grid(const lam_plan *plan, lam_operation *operation, bool gradient) {
+  enum { MOST_PARTS = 64, LEAST_ROWS = 96, LEAST_COLUMNS = 128, ROWS = 12, COLUMNS = 32 }; /* the last two: of a kernel's tile */
+  size_t rows = gradient ? operation->inner : plan->options.max_rows * operation->repeat;
+  if (gradient || operation->columns < LEAST_COLUMNS) {
+    if (rows < LEAST_ROWS) return;
+    operation->unit = ((rows - 1) / MOST_PARTS / ROWS + 1) * ROWS;
+    operation->units = gradient ? (rows - 1) / operation->unit + 1 : 0;
+    operation->by_rows = true;
+    return;
+  }
+  operation->unit = ((operation->columns - 1) / MOST_PARTS / COLUMNS + 1) * COLUMNS;
+  operation->units = (operation->columns - 1) / operation->unit + 1;
+}
+
 /* "auto" decides when the buffers are there. */
 static void choose_later(lam_lowering *lowering, const lam_gemm_choice *choice) {
   if (lam_grow(context_of(lowering), (void **)&lowering->products, &lowering->product_capacity, lowering->product_count + 1,
@@ -77,16 +95,16 @@ void lam_bind_product(lam_lowering *lowering, lam_transpose transa, lam_transpos
   if (lowering->status) return;
   const lam_plan *plan = lowering->plan;
   lam_operation *operation = &plan->operations[last_operation(lowering)];
-  size_t rows = plan->options.max_rows * operation->repeat, pieces = plan->context->pool ? operation->units : 1;
-  unsigned threads = plan->options.inference && !plan->gemm->sgemm ? 1 : plan->context->threads;
-  lam_gemm_choice choice = { transa, transb, rows, operation->columns, operation->inner, threads, "", "", 0.0, 0.0 };
+  operation->gemm = plan->gemm;
+  if (!plan->gemm->sgemm && !plan->gemm->automatic) by_native_grid(plan, operation, transa == LAM_TRANSPOSE);
+  size_t rows = plan->options.max_rows * operation->repeat, workers = lam_operation_workers(plan, operation);
+  lam_gemm_choice choice = { transa, transb, rows, operation->columns, operation->inner, (unsigned)workers, "", "", 0.0, 0.0 };
   if (transa == LAM_TRANSPOSE) { /* the sum is over the rows */
     choice.m = operation->inner;
     choice.k = rows;
   }
-  operation->gemm = plan->gemm;
   if (lam_gemm_wants_scratch(plan->gemm, rows, operation->columns, operation->inner))
-    lam_bind(lowering, scratch, lam_new_buffer(lowering, pieces * LAM_GEMM_SCRATCH, true), 0);
+    lam_bind(lowering, scratch, lam_new_buffer(lowering, workers * LAM_GEMM_SCRATCH, true), 0);
   if (plan->gemm->automatic && !plan->options.draft) choose_later(lowering, &choice);
 }
 

@@ -78,6 +78,11 @@ lam_status lam_list_penalties(lam_lowering *lowering);
 void lam_emit_penalties(lam_lowering *lowering);
 void lam_emit_activity_gradient(lam_lowering *lowering);
 void lam_emit_penalty_gradients(lam_lowering *lowering);
+/* Who computes what (share.c): in nanoseconds what an operation takes, how many workers it is for, and whether and how finely
+ * each is shared. */
+double lam_operation_cost(const lam_plan *plan, const lam_operation *operation);
+size_t lam_operation_workers(const lam_plan *plan, const lam_operation *operation);
+lam_status lam_plan_share(lam_plan *plan);
 /* Chooses a backend for each planned product of a plan whose buffers are placed (choose.c). */
 lam_status lam_plan_choose(lam_lowering *lowering);
 /* A buffer for one more contribution to a node's gradient. */

@@ -286,6 +286,7 @@ static lam_status lower(lam_lowering *lowering, lam_ends *ends) {
   if (!status) status = lowering->status;
   if (!status) status = place_buffers(lowering);
   if (!status) resolve(lowering, ends, right);
+  if (!status) status = lam_plan_share(plan);
   if (!status && lowering->product_count) status = lam_plan_choose(lowering);
   return status;
 }

@@ -21,6 +21,7 @@ typedef struct lam_step {
   bool training;         /* gradients are wanted: a loss writes them; noise is on, batch normalization learns */
   bool still;            /* it does not: the gradients are only looked at */
   uint64_t seed, number; /* of noise: it is a function of both, of the layer and of the element */
+  size_t worker;         /* who computes: 0 is the thread that runs the plan */
 } lam_step;
 
 typedef struct lam_operand {
@@ -42,6 +43,9 @@ struct lam_operation {
   size_t offset;      /* of a copy: the first column read */
   size_t repeat;      /* matrix rows for each row of the batch */
   size_t units, unit; /* number of column blocks, and their width */
+  size_t grain;       /* units that a worker takes at least; 0: the thread that runs the plan does all of them */
+  bool by_rows;       /* the units of a product are blocks of the result's rows */
+  float cost;         /* nanoseconds for each number written, where it is neither a product nor a function: 1/16 unless set */
   lam_function function; /* an activation */
   float number;
   int choice;
@@ -117,6 +121,7 @@ typedef struct lam_plan_options {
   bool metrics;       /* count right answers of the first output */
   bool inference;     /* last softmax or sigmoid as operations of their own, to be skipped where only the class is asked */
   bool probabilities; /* with inference: softmax or sigmoid also where the model was trained from logits */
+  size_t calls;       /* how often it runs in a call; 0: once */
 } lam_plan_options;
 
 struct lam_plan {
@@ -124,6 +129,7 @@ struct lam_plan {
   lam_context *context;
   const lam_kernel_table *kernels;
   const struct lam_gemm *gemm;
+  struct lam_pool *pool; /* NULL: no operation is shared */
   lam_plan_options options;
   lam_operation *operations; /* [0, forward_count) forward and losses, then the finishing or backward ones */
   size_t operation_count, forward_count, operation_capacity;
@@ -187,8 +193,9 @@ void lam_bind_place(lam_lowering *lowering, float **place, lam_buffer buffer);
 /* Divides the columns of the last emitted operation into units on a grid that depends on their number alone. */
 void lam_by_columns(lam_lowering *lowering);
 /* The last emitted operation is a product, op(A) op(B), of its rows, columns and inner size: binds its backend, the plan's or the
- * one that "auto" chooses, and operand `scratch` to what the native product packs in, a piece for each block of columns (to
- * nothing where that would not make it faster). */
+ * one that "auto" chooses, and operand `scratch` to what the native product packs in, a piece for each worker (to nothing where
+ * that would not make it faster). The native product, whose bits do not depend on it, gets units of its own: rows of the result,
+ * of the batch where `units` is 0 and else of `unit` rows as `by_rows` says, or narrower blocks of columns. */
 void lam_bind_product(lam_lowering *lowering, lam_transpose transa, lam_transpose transb, size_t scratch);
 
 lam_buffer lam_input_value(lam_lowering *lowering, size_t input);

@@ -11,19 +11,20 @@ typedef struct lam_call {
   const lam_step *step;
 } lam_call;
 
-static void run_units(void *argument, size_t begin, size_t end) {
+static void run_units(void *argument, size_t worker, size_t begin, size_t end) {
   const lam_call *call = argument;
-  call->operation->run(call->operation, call->plan, call->step, begin, end);
+  lam_step step = *call->step;
+  step.worker = worker;
+  call->operation->run(call->operation, call->plan, &step, begin, end);
 }
 
 lam_status lam_plan_run(const lam_plan *plan, const lam_step *step, size_t first, size_t end) {
-  lam_pool *pool = plan->options.inference && (plan->gemm->sgemm == NULL) ? NULL : plan->context->pool;
   for (size_t i = first; i < end; i++) {
     const lam_operation *operation = &plan->operations[i];
     size_t units = operation->units ? operation->units : step->rows;
     lam_call call = { operation, plan, step };
-    if (pool)
-      lam_pool_run(pool, run_units, &call, units);
+    if (operation->grain)
+      lam_pool_run(plan->pool, run_units, &call, units, operation->grain);
     else
       operation->run(operation, plan, step, 0, units);
     if (plan->failure && plan->failure->status) return plan->failure->status;

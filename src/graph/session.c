@@ -43,6 +43,7 @@ lam_session *lam_session_open(lam_model *model, size_t max_rows, lam_output_kind
     .max_rows = block < max_rows ? block : max_rows, .gemm = gemm, .inference = true, .probabilities = kind == LAM_PROBABILITIES
   };
   session->model = model;
+  plan.calls = (max_rows - 1) / plan.max_rows + 1;
   session->max_rows = max_rows;
   session->plan = lam_plan_create(model, &plan);
   if (session->plan && session->plan->failure && plan.max_rows < max_rows) { /* a layer from outside sees the whole batch */

@@ -75,22 +75,29 @@ static size_t columns_at_once(const lam_operation *operation, size_t from, size_
   return operation->gemm->sgemm == NULL || all < operation->unit ? all : operation->unit;
 }
 
-/* Where this worker's product packs what it reads: a piece for each block, of which no two workers have the same. */
-static float *scratch_of(const lam_operation *operation, size_t begin) {
+/* Where this worker's product packs what it reads. */
+static float *scratch_of(const lam_operation *operation, const lam_step *step) {
   float *scratch = operation->operand[3].data;
-  return scratch ? scratch + begin * LAM_GEMM_SCRATCH : NULL;
+  return scratch ? scratch + step->worker * LAM_GEMM_SCRATCH : NULL;
 }
 
 /* Operands: y, x, W, scratch; weight: the bias or NULL; function: linear or relu. */
 static void run_forward(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
   size_t rows = step->rows * operation->repeat, n = operation->columns, k = operation->inner, width;
   const float *x = operation->operand[1].data, *w = operation->operand[2].data, *bias = operation->weight;
+  if (operation->by_rows) {
+    const lam_epilogue epilogue = { bias, operation->function.activation == LAM_RELU };
+    size_t from = begin * operation->repeat;
+    lam_gemm_run(operation->gemm, plan->kernels, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, end * operation->repeat - from, n, k, 1.0f,
+                 x + from * k, k, w, n, 0.0f, operation->operand[0].data + from * n, n, &epilogue, scratch_of(operation, step));
+    return;
+  }
   for (size_t j = begin * operation->unit; j < n && j < end * operation->unit; j += width) {
     width = columns_at_once(operation, j, end);
     float *y = operation->operand[0].data + j;
     const lam_epilogue epilogue = { bias ? bias + j : NULL, operation->function.activation == LAM_RELU };
     lam_gemm_run(operation->gemm, plan->kernels, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, rows, width, k, 1.0f, x, k, w + j, n, 0.0f,
-                 y, n, &epilogue, scratch_of(operation, begin));
+                 y, n, &epilogue, scratch_of(operation, step));
   }
 }
 
@@ -99,10 +106,16 @@ static void run_weight_gradient(const lam_operation *operation, const lam_plan *
                                 size_t end) {
   size_t rows = step->rows * operation->repeat, n = operation->columns, k = operation->inner, width;
   const float *x = operation->operand[1].data, *dy = operation->operand[2].data;
+  if (operation->by_rows) {
+    size_t from = begin * operation->unit, to = end * operation->unit < k ? end * operation->unit : k;
+    lam_gemm_run(operation->gemm, plan->kernels, LAM_TRANSPOSE, LAM_NO_TRANSPOSE, to - from, n, rows, 1.0f, x + from, k, dy, n,
+                 0.0f, operation->operand[0].data + from * n, n, NULL, scratch_of(operation, step));
+    return;
+  }
   for (size_t j = begin * operation->unit; j < n && j < end * operation->unit; j += width) {
     width = columns_at_once(operation, j, end);
     lam_gemm_run(operation->gemm, plan->kernels, LAM_TRANSPOSE, LAM_NO_TRANSPOSE, k, width, rows, 1.0f, x, k, dy + j, n, 0.0f,
-                 operation->operand[0].data + j, n, NULL, scratch_of(operation, begin));
+                 operation->operand[0].data + j, n, NULL, scratch_of(operation, step));
   }
 }
 
@@ -119,10 +132,16 @@ static void run_input_gradient(const lam_operation *operation, const lam_plan *p
                                size_t end) {
   size_t rows = step->rows * operation->repeat, n = operation->columns, k = operation->inner, width;
   const float *dy = operation->operand[1].data, *w = operation->operand[2].data;
+  if (operation->by_rows) {
+    size_t from = begin * operation->repeat;
+    lam_gemm_run(operation->gemm, plan->kernels, LAM_NO_TRANSPOSE, LAM_TRANSPOSE, end * operation->repeat - from, n, k, 1.0f,
+                 dy + from * k, k, w, k, 0.0f, operation->operand[0].data + from * n, n, NULL, scratch_of(operation, step));
+    return;
+  }
   for (size_t j = begin * operation->unit; j < n && j < end * operation->unit; j += width) {
     width = columns_at_once(operation, j, end);
     lam_gemm_run(operation->gemm, plan->kernels, LAM_NO_TRANSPOSE, LAM_TRANSPOSE, rows, width, k, 1.0f, dy, k, w + j * k, k, 0.0f,
-                 operation->operand[0].data + j, n, NULL, scratch_of(operation, begin));
+                 operation->operand[0].data + j, n, NULL, scratch_of(operation, step));
   }
 }
 

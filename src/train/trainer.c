@@ -89,7 +89,8 @@ lam_status lam_trainer_prepare(lam_trainer *trainer) {
     for (size_t j = 0; begins && j < trainer->model->trained_count; j++)
       trainer->states[i][j] = trainer->options.optimizer.initial_accumulator_value;
   }
-  return trainer->piece_count ? LAM_OK : lam_trainer_list_pieces(trainer);
+  lam_status status = lam_trainer_share_update(trainer);
+  return status || trainer->piece_count ? status : lam_trainer_list_pieces(trainer);
 }
 
 static lam_status make_plan(lam_trainer *trainer, size_t rows, bool draft) {
@@ -118,4 +119,3 @@ lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows) {
   bool serves = known && known->options.max_rows >= rows && known->options.weighted == trainer->weighted && !known->options.draft;
   return serves ? LAM_OK : make_plan(trainer, rows, false);
 }
-

@@ -98,6 +98,7 @@ struct lam_trainer {
   size_t squares_capacity;
   bool averaged; /* the weights and their averages have changed places */
   bool *frozen;  /* for each node of the model, as they were when this was made */
+  size_t grain;  /* of the update: blocks that a worker takes at least; 0: it is not shared */
   lam_piece *pieces;
   size_t piece_count, piece_capacity;
   lam_position position;
@@ -133,6 +134,7 @@ void lam_trainer_clear_losses(lam_trainer *trainer, bool evaluated);
 
 /* Allocates the optimizer's state when the model has just been built. */
 lam_status lam_trainer_prepare(lam_trainer *trainer);
+lam_status lam_trainer_share_update(lam_trainer *trainer); /* decides whether others help with it */
 
 /* Whether a trainer changes a weight of the model. */
 bool lam_trainer_trains(const lam_trainer *trainer, size_t weight);

@@ -71,6 +71,17 @@ static void each_part(const lam_update *update, size_t begin, size_t end, bool w
   }
 }
 
+/* A block takes a nanosecond for 160 bytes that are read or written, of weights, gradients and states. One that is large enough
+ * to be shared starts the pool. */
+lam_status lam_trainer_share_update(lam_trainer *trainer) {
+  enum { CHUNK = 1000, LEAST = 20000 }; /* nanoseconds */
+  const size_t block = LAM_BLOCK * sizeof(float) * (3 + 2 * trainer->state_count) / 160;
+  trainer->grain = 0;
+  if (trainer->object.context->threads < 2 || block * block_count(trainer) < LEAST) return LAM_OK;
+  trainer->grain = CHUNK / block + 1;
+  return lam_context_start_pool(trainer->object.context);
+}
+
 /* ---- gradients ---------------------------------------------------------------------------------------------------- */
 
 static void accumulate(const lam_update *update, size_t piece, size_t from, size_t to) {
@@ -87,7 +98,8 @@ static void sum_squares(const lam_update *update, size_t piece, size_t from, siz
                                                            to - from);
 }
 
-static void gather_blocks(void *argument, size_t begin, size_t end) {
+static void gather_blocks(void *argument, size_t worker, size_t begin, size_t end) {
+  (void)worker;
   const lam_update *update = argument;
   const lam_optimizer_options *o = &update->trainer->options.optimizer;
   if (update->accumulator) each_part(update, begin, end, true, accumulate);
@@ -153,7 +165,8 @@ static void change_whole(const lam_update *update, size_t index, size_t from, si
   change(update, &update->trainer->pieces[index], update->gradients + from, from, to - from);
 }
 
-static void change_blocks(void *argument, size_t begin, size_t end) {
+static void change_blocks(void *argument, size_t worker, size_t begin, size_t end) {
+  (void)worker;
   const lam_update *update = argument;
   bool plain = !update->clips && !update->accumulator && !update->average && update->decay == 0.0f;
   each_part(update, begin, end, plain, plain ? change_whole : change_part);
@@ -221,16 +234,16 @@ static lam_update begin_update(lam_trainer *trainer, const float *gradients, dou
 
 void lam_trainer_update(lam_trainer *trainer, const float *gradients, double scale) {
   const lam_optimizer_options *o = &trainer->options.optimizer;
-  struct lam_pool *pool = trainer->object.context->pool;
+  lam_pool *pool = trainer->object.context->pool;
   size_t blocks = block_count(trainer), every = o->gradient_accumulation_steps > 1 ? o->gradient_accumulation_steps : 1;
   lam_update update = begin_update(trainer, gradients, scale);
   if (trainer->averaged) copy_pieces(trainer, update.average, trainer->model->values);
   trainer->averaged = false;
   bool norms = o->clipnorm > 0.0f || o->global_clipnorm > 0.0f;
-  if (norms || update.accumulator) lam_pool_run(pool, gather_blocks, &update, blocks);
+  if (norms || update.accumulator) lam_pool_run(pool, gather_blocks, &update, blocks, trainer->grain);
   for (size_t i = 0; i < trainer->piece_count; i++) trainer->pieces[i].scale = scale / (double)every;
   if (norms && update.applies) find_scales(trainer, scale / (double)every);
-  lam_pool_run(pool, change_blocks, &update, blocks);
+  lam_pool_run(pool, change_blocks, &update, blocks, trainer->grain);
   trainer->position.steps++;
   if (update.average && o->ema_overwrite_frequency && update.rate.step % o->ema_overwrite_frequency == 0)
     copy_pieces(trainer, trainer->model->values, update.average);

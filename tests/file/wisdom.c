@@ -75,7 +75,7 @@ static void each_product_of_a_step_gets_the_fastest_backend(void **state) {
       assert_int_equal(lam_gemm_get_choice(context, i, &choice), LAM_OK);
       lam_gemm_choice_text(&choice, product);
       assert_string_equal(product, products[i].product);
-      assert_int_equal(choice.threads, threads);
+      assert_int_equal(choice.threads, 1); /* whatever the context has: they are too small to be shared */
       assert_string_not_equal(choice.backend, "slow");
       assert_string_not_equal(choice.backend, "auto");
       assert_true(*choice.other && strcmp(choice.other, choice.backend) != 0);
