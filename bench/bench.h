@@ -38,7 +38,7 @@ typedef struct settings {
   const char *files[2]; /* what `compare` compares */
   lam_optimizer_type optimizer;
   lam_loss loss;
-  size_t rows, rounds, launches, worker;
+  size_t rows, rounds, launches, neighbours, worker;
   double min_time, patience, effect;
   bool as_is, parts, quiet, vetted, help;
 } settings;

@@ -32,6 +32,8 @@ static const cli_option options[] = {
   { "--cache", WORDS, AT(cache), GEMM, 0, "hot,cold", "matrices that are in cache, others each time that are not, or both",
     "hot" },
   { "--parts", FLAG, AT(parts), TRAIN | INFER, 0, NULL, "also the time of each operation of a step or call, and its limit" },
+  { "--neighbours", SIZE, AT(neighbours), TRAIN, 0, "N",
+    "also steps beside N busy processes, and how much slower they are (256 at most)" },
   { "--rounds", SIZE, AT(rounds), MEASURING, 0, "N", "rounds, in each of which everything runs once (256 at most)", "15" },
   { "--launches", SIZE, AT(launches), WORKING, 0, "N", "how often each backend's process is started anew for them", "5" },
   { "--min-time", SECONDS, AT(min_time), MEASURING, 0, "SECONDS", "how long each thing is measured in all", "0.5" },

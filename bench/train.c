@@ -86,6 +86,7 @@ static void report_steps(const settings *options, report *to, crew *c, const job
   for (size_t i = 0; i < c->count; i++)
     if (job_has(c, j, i)) report_step(to, options, c, j, batch, i);
   if (options->parts && !interrupted()) report_parts(options, to, c, batch);
+  if (options->neighbours && !interrupted()) report_neighbours(options, to, c, batch);
 }
 
 /* Data that cannot be opened are the command line's fault and not the backends'. */
@@ -104,6 +105,7 @@ static int check_rows(settings *options) {
 
 int run_train(const settings *options, report *to) {
   settings checked = *options;
+  if (options->neighbours > MOST_NEIGHBOURS) return wrong_usage("--neighbours takes at most %d", MOST_NEIGHBOURS);
   int code = check_rows(&checked);
   for (size_t i = 0; options->parts && i < options->batch.count && !code; i++)
     if (checked.rows < options->batch.item[i]) code = wrong_usage("--parts needs at least as many rows as a batch has");

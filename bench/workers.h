@@ -67,6 +67,9 @@ int each_batch(const settings *options, report *to, double (*flops)(const settin
                void (*tell)(const settings *options, report *to, crew *c, const job *j, size_t batch));
 /* The command line that measures a step or a call again. */
 void batch_options(char *text, size_t size, const settings *options, const crew *c, size_t backend, size_t batch);
+enum { MOST_NEIGHBOURS = 256 };
+/* neighbours.c: launches all once more, without pinning, for steps alone and beside --neighbours. */
+void report_neighbours(const settings *options, report *to, crew *c, size_t batch);
 /* parts.c: launches all once more for the parts of a step. */
 void report_parts(const settings *options, report *to, crew *c, size_t batch);
 

@@ -92,11 +92,11 @@ LAM_API lam_status lam_sgemm(lam_context *context, lam_transpose transa, lam_tra
 
 /* With "auto" (lam_gemm_select, lam_context_options.gemm, LAMINA_GEMM) a plan measures, when fit, evaluate, predict or a session
  * is prepared, each product of its network with each backend that the context has - some milliseconds for each, with the
- * context's threads - and keeps the fastest, the native product where none is clearly faster. lam_gemm_open adds backends before;
- * a list of names, "blis,mkl,auto", opens all of them and selects the last. What it decided and why is told to the context's log
- * and here. Outside of plans, in lam_sgemm and the functions of this page, "auto" is the native product. What was learnt holds
- * for the context's life. lam_wisdom_save and lam_wisdom_load (lamina/file.h) keep it: with the same wisdom and backends a run
- * repeats its bits, which otherwise may depend on what was fastest. */
+ * threads that it will have - and keeps the fastest, the native product where none is clearly faster. lam_gemm_open adds backends
+ * before; a list of names, "blis,mkl,auto", opens all of them and selects the last. What it decided and why is told to the
+ * context's log and here. Outside of plans, in lam_sgemm and the functions of this page, "auto" is the native product. What was
+ * learnt holds for the context's life. lam_wisdom_save and lam_wisdom_load (lamina/file.h) keep it: with the same wisdom and
+ * backends a run repeats its bits, which otherwise may depend on what was fastest. */
 typedef struct lam_gemm_choice {
   lam_transpose transa, transb;
   size_t m, n, k;

@@ -173,9 +173,12 @@ typedef struct lam_session_options {
 LAM_API lam_session *lam_session_create(lam_model *model, const lam_session_options *options);
 LAM_API void lam_session_destroy(lam_session *session);
 
-/* Runs rows through the network. `inputs` has one array for each input, all of the same number of rows, at most max_rows;
- * outputs[i] gets rows x width floats of output i, or is NULL: not wanted. Does not allocate, lock or call the system with the
- * native gemm. Errors: LAM_INVALID_SHAPE, LAM_INVALID_ARGUMENT; the sentence is the session's. Since 0.1. */
+/* Runs rows through the network. Where a call is large enough, as max_rows and the widths tell when the session is made, the
+ * context's other threads help, those of one call at a time, and a call may then wait in the kernel; small ones, and all with a
+ * context of one thread, run on the caller's thread alone. `inputs` has one array for each input, all of the same number of rows,
+ * at most max_rows; outputs[i] gets rows x width floats of output i, or is NULL: not wanted. With the native gemm it does not
+ * allocate, and on one thread neither locks nor calls the system. Errors: LAM_INVALID_SHAPE, LAM_INVALID_ARGUMENT; the sentence
+ * is the session's. Since 0.1. */
 LAM_API lam_status lam_session_run(lam_session *session, const lam_array *inputs, size_t input_count, float *const *outputs,
                                    size_t output_count);
 
