@@ -78,20 +78,21 @@ typedef struct lam_gathering {
   const lam_kernel_table *kernels;
 } lam_gathering;
 
-static void gather_rows(void *argument, size_t begin, size_t end) {
+static void gather_rows(void *argument, size_t worker, size_t begin, size_t end) {
+  (void)worker;
   const lam_gathering *g = argument;
   lam_dataset_gather_input(g->data, g->input, g->scale, g->offset, g->rows + begin, end - begin, g->out + begin * g->width,
                            g->width, g->kernels);
 }
 
 static void gather_inputs(const lam_plan *plan, const lam_dataset *data, const uint32_t *rows, size_t count) {
-  enum { WORTH_SHARING = 1 << 14 }; /* numbers: below, waking the workers takes longer */
+  enum { WORTH_SHARING = 1 << 14, CHUNK = 1 << 10 }; /* numbers, of which three take a nanosecond */
   const lam_model *model = plan->model;
   for (size_t i = 0; i < model->input_count; i++) {
     size_t width = model->nodes[model->inputs[i]].width;
     lam_gathering g = { data, i, width, 1.0f, 0.0f, rows, plan->inputs[i], plan->kernels };
     lam_array_scaling(&data->inputs[i], model->scaling[i].scale, model->scaling[i].offset, &g.scale, &g.offset);
-    lam_pool_run(count * width < WORTH_SHARING ? NULL : plan->context->pool, gather_rows, &g, count);
+    lam_pool_run(plan->pool, gather_rows, &g, count, count * width < WORTH_SHARING ? 0 : CHUNK / width + 1);
   }
 }
 
