@@ -30,7 +30,7 @@ enum { NARROW = 1024 };
 /* Runs down the rows with the lanes of t. */
 static void run_rows(const product *p, const block *b, tile *t, size_t lane) {
   for (size_t r = 0, rows; r < b->row_count; r += rows) {
-    rows = next_rows(b->row_count - r);
+    rows = next_rows(b->row_count - r, t->lanes);
     t->a = p->rows.at + r * p->rows.step + b->from_k * p->rows.k_step;
     run_tile(p, t, r, rows, lane);
   }
@@ -102,7 +102,7 @@ static void run_aside(const product *p, tile *t, size_t lane) {
     float *c = p->c + row * p->c_row + lane * p->c_lane;
     if (t->beta != 0) turn(aside, t->lanes, c, p->c_lane, t->lanes, count);
     for (size_t r = 0, rows; r < count; r += rows) {
-      rows = next_rows(count - r);
+      rows = next_rows(count - r, t->lanes);
       t->a = p->rows.at + (row + r) * p->rows.step;
       t->c = aside + r * t->lanes;
       if (p->bias) t->bias = p->bias + (p->bias_of_rows ? row + r : lane);
@@ -123,7 +123,7 @@ static void run_short(const product *p) {
     run_aside(p, &t, lane);
   }
   for (size_t r = 0, rows; p->c_lane == 1 && r < p->row_count; r += rows) {
-    rows = next_rows(p->row_count - r);
+    rows = next_rows(p->row_count - r, p->lane_count);
     t.a = p->rows.at + r * p->rows.step;
     for (size_t lane = 0; lane < p->lane_count; lane += t.lanes) {
       t.lanes = next_lanes(p->lane_count - lane);
@@ -163,7 +163,7 @@ static void run_narrow(const product *p) {
   t.b = p->lanes.at;
   t.c = p->c;
   for (size_t left = p->row_count, rows; left > 0; left -= rows) {
-    rows = left >= 2 * TILE_ROWS ? TILE_ROWS : next_rows(left);
+    rows = left >= 2 * NARROW_ROWS ? NARROW_ROWS : next_rows(left, t.lanes);
     find_tile(rows, t.lanes)(&t);
     t.a += rows * p->rows.step;
     t.c += rows * p->c_row;
@@ -217,7 +217,8 @@ static void run_split(const product *p) {
 
 /* ---- choosing ----------------------------------------------------------------------------------------------------- */
 
-/* Vector operations of a product: a step of the chain each; a quarter for each number that is turned while it is packed, a half
+/* Vector operations of a product: a step of the chain each, a quarter more where one vector has to bear the spreading of the
+ * numbers of the rows; a third for each number that is turned while it is packed, a quarter
  * for each of C, which is stored twice; and what turning costs the smallest ones. */
 static size_t cost(const product *p) {
   const size_t vectors = (p->lane_count + LAM_LANES - 1) / LAM_LANES, visits = is_large(p) ? 2 * large_visits(p) : 1;

@@ -69,7 +69,7 @@ static void fetch_next_c(const product *p, const slab *s, size_t row, size_t row
   if (done < s->count) {
     fetch_c(p, row, rows, s->lane + done);
   } else if (row + rows < p->row_count) {
-    fetch_c(p, row + rows, next_rows(p->row_count - row - rows), s->lane);
+    fetch_c(p, row + rows, next_rows(p->row_count - row - rows, TILE_LANES), s->lane);
   }
 }
 
@@ -120,7 +120,7 @@ static void run_large(const product *p, float *scratch) {
     for (s.lane = 0; s.lane < p->lane_count; s.lane += s.count) {
       s.count = smaller(p->lane_count - s.lane, lanes);
       for (size_t r = 0, rows; r < p->row_count; r += rows) {
-        rows = next_rows(p->row_count - r);
+        rows = next_rows(p->row_count - r, TILE_LANES);
         run_along(p, &b, &s, &t, r, rows);
       }
     }

@@ -39,8 +39,8 @@ typedef struct block {
   float *packed_lanes; /* NULL: read where they lie */
 } block;
 
-/* The rows of the next tile: split evenly, so that no tile is left with few. */
-static size_t next_rows(size_t left) { return even_part(left, TILE_ROWS, 1); }
+/* The rows of the next tile with so many lanes: split evenly, so that no tile is left with few. */
+static size_t next_rows(size_t left, size_t lanes) { return even_part(left, lanes > LAM_LANES ? TILE_ROWS : NARROW_ROWS, 1); }
 
 /* How many of the lanes that are left the next tile takes. */
 static size_t next_lanes(size_t left) { return left >= TILE_LANES ? TILE_LANES : left >= LAM_LANES ? LAM_LANES : left; }

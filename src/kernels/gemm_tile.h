@@ -8,14 +8,14 @@
 #include "kernels/level.h"
 #include <stdbool.h>
 
-/* Its accumulators, the vectors of one k, and one spread number fit in the register file. A single row takes more vectors, for as
- * many independent chains (gemm_row.h). */
+/* Its accumulators, the vectors of one k, and one spread number fit in the register file. With one vector of lanes there is room
+ * for more rows; a single row takes more vectors, for as many independent chains (gemm_row.h). */
 #if defined(LAM_ISA_AVX512)
-enum { TILE_ROWS = 12, TILE_VECTORS = 2, WIDE_VECTORS = 16 };
+enum { TILE_ROWS = 12, NARROW_ROWS = 16, TILE_VECTORS = 2, WIDE_VECTORS = 16 };
 #elif defined(LAM_ISA_PORTABLE)
-enum { TILE_ROWS = 2, TILE_VECTORS = 1, WIDE_VECTORS = 4 };
+enum { TILE_ROWS = 2, NARROW_ROWS = 2, TILE_VECTORS = 1, WIDE_VECTORS = 4 };
 #else
-enum { TILE_ROWS = 6, TILE_VECTORS = 1, WIDE_VECTORS = 4 };
+enum { TILE_ROWS = 6, NARROW_ROWS = 6, TILE_VECTORS = 1, WIDE_VECTORS = 4 };
 #endif
 enum { TILE_LANES = TILE_VECTORS * LAM_LANES };
 
@@ -90,10 +90,12 @@ LAM_INLINE void finish_sums(const tile *t, lam_vec (*sum)[WIDE_VECTORS], const i
 /* All but t are constants where this is called (partial: of the last vector): every loop but the one over k unrolls. `packs`:
  * keep_lanes and keep_rows are heeded. */
 LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, const bool partial, const bool packs) {
-  lam_vec sum[TILE_ROWS][WIDE_VECTORS];
-  const float *a = t->a, *b = t->b;
+  lam_vec sum[NARROW_ROWS][WIDE_VECTORS];
+  const float *a[(NARROW_ROWS + 3) / 4], *b = t->b; /* each fourth row: addresses of more would not stay in registers */
   const size_t a_step = t->a_step, a_k = t->a_k, b_k = t->b_k;
   const size_t last = t->lanes - (size_t)(vectors - 1) * LAM_LANES;
+  LAM_UNROLL
+  for (int r = 0; r < rows; r += 4) a[r / 4] = t->a + (size_t)r * a_step;
   float *keep_lanes = t->keep_lanes, *keep_rows = t->keep_rows;
   LAM_EACH_SUM(sum[r][v] = vec_zero())
   if (t->resume) {
@@ -102,7 +104,7 @@ LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, c
     LAM_FORGET(c, ldc);
     LAM_EACH_SUM(sum[r][v] = load_lanes(c + (size_t)r * ldc + v * LAM_LANES, last, partial && v == vectors - 1))
   }
-  for (size_t l = 0; l < t->k; ++l, a += a_k, b += b_k) {
+  for (size_t l = 0; l < t->k; ++l, b += b_k) {
     lam_vec x[WIDE_VECTORS];
     LAM_UNROLL
     for (int v = 0; v < vectors; ++v) x[v] = load_lanes(b + v * LAM_LANES, last, partial && v == vectors - 1);
@@ -115,54 +117,60 @@ LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, c
       keep_lanes += TILE_LANES;
     }
     if (packs && keep_rows) {
-      vec_store_n(keep_rows, vec_load_n(a, rows), rows);
-      fetch(a, FETCH_AHEAD * a_k);
-      fetch(a, FETCH_AHEAD * a_k + rows - 1);
+      vec_store_n(keep_rows, vec_load_n(a[0], rows), rows);
+      fetch(a[0], FETCH_AHEAD * a_k);
+      fetch(a[0], FETCH_AHEAD * a_k + rows - 1);
       keep_rows += rows;
     }
     LAM_UNROLL
     for (int r = 0; r < rows; ++r) {
-      lam_vec y = vec_splat(a[(size_t)r * a_step]);
+      lam_vec y = vec_splat(a[r / 4][(size_t)(r % 4) * a_step]);
       LAM_UNROLL
       for (int v = 0; v < vectors; ++v) sum[r][v] = vec_fma(y, x[v], sum[r][v]);
     }
+    LAM_UNROLL
+    for (int r = 0; r < rows; r += 4) a[r / 4] += a_k;
   }
   finish_sums(t, sum, rows, vectors, partial);
 }
 #undef LAM_EACH_SUM
 
-/* The instances: by number of rows, and full, one vector, or one vector in part. Those that pack are full and have so many rows
- * as tiles have where at least four of them share the rows evenly. */
+/* The instances: by number of rows, and full, or one vector, perhaps in part. Those that pack are full and have so many rows as
+ * tiles have where at least four of them share the rows evenly. */
 typedef void tile_function(const tile *t);
 #define TILE_INSTANCES(rows)                                                                                                     \
-  static void tile_##rows##_full(const tile *t) { compute_tile(t, rows, TILE_VECTORS, false, false); }                           \
-  static void tile_##rows##_one(const tile *t) { compute_tile(t, rows, 1, false, false); }                                       \
-  static void tile_##rows##_part(const tile *t) { compute_tile(t, rows, 1, true, false); }
-#define TILE_ENTRIES(rows) { tile_##rows##_full, tile_##rows##_one, tile_##rows##_part },
+  static void tile_##rows##_full(const tile *t) { compute_tile(t, rows, TILE_VECTORS, false, false); }
+#define TILE_ENTRIES(rows) tile_##rows##_full,
+#define NARROW_INSTANCES(rows)                                                                                                   \
+  static void tile_##rows##_narrow(const tile *t) { compute_tile(t, rows, 1, true, false); }
+#define NARROW_ENTRIES(rows) tile_##rows##_narrow,
 #define PACKING_INSTANCES(rows)                                                                                                  \
   static void tile_##rows##_packs(const tile *t) { compute_tile(t, rows, TILE_VECTORS, false, true); }
 #define PACKING_ENTRIES(rows) tile_##rows##_packs,
 #if defined(LAM_ISA_AVX512)
 #define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+#define NARROW_LIST(X) TILE_LIST(X) X(13) X(14) X(15) X(16)
 #define PACKING_LIST(X) X(9) X(10) X(11) X(12)
 enum { PACKING_ROWS = 9 };
 #elif defined(LAM_ISA_PORTABLE)
 #define TILE_LIST(X) X(1) X(2)
+#define NARROW_LIST TILE_LIST
 #define PACKING_LIST(X) X(2)
 enum { PACKING_ROWS = 2 };
 #else
 #define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define NARROW_LIST TILE_LIST
 #define PACKING_LIST(X) X(5) X(6)
 enum { PACKING_ROWS = 5 };
 #endif
 TILE_LIST(TILE_INSTANCES)
+NARROW_LIST(NARROW_INSTANCES)
 PACKING_LIST(PACKING_INSTANCES)
-static tile_function *const tiles[TILE_ROWS][3] = { TILE_LIST(TILE_ENTRIES) };
+static tile_function *const tiles[] = { TILE_LIST(TILE_ENTRIES) };
+static tile_function *const narrow_tiles[] = { NARROW_LIST(NARROW_ENTRIES) };
 static tile_function *const packing_tiles[] = { PACKING_LIST(PACKING_ENTRIES) };
 
-static tile_function *find_tile(size_t rows, size_t lanes) {
-  return tiles[rows - 1][lanes == TILE_LANES ? 0 : lanes == LAM_LANES ? 1 : 2];
-}
+static tile_function *find_tile(size_t rows, size_t lanes) { return (lanes == TILE_LANES ? tiles : narrow_tiles)[rows - 1]; }
 
 static bool tile_packs(size_t rows, size_t lanes) { return rows >= PACKING_ROWS && lanes == TILE_LANES; }
 
