@@ -45,10 +45,9 @@ void matrices_multiply(matrices *x, lam_context *context) {
   const product *p = &x->p;
   size_t set = x->next;
   x->next = set + 1 < x->sets ? set + 1 : 0;
-  lam_gemm_run(context->gemm, context->kernels, p->transa ? LAM_TRANSPOSE : LAM_NO_TRANSPOSE,
-               p->transb ? LAM_TRANSPOSE : LAM_NO_TRANSPOSE, p->m, p->n, p->k, p->alpha, x->a + set * x->size_a, p->lda,
-               x->b + set * x->size_b, p->ldb, p->beta, x->c + set * x->size_c, p->ldc, NULL,
-               lam_gemm_scratch(context, p->m, p->n, p->k));
+  (void)lam_gemm_run_shared(context, p->transa ? LAM_TRANSPOSE : LAM_NO_TRANSPOSE, p->transb ? LAM_TRANSPOSE : LAM_NO_TRANSPOSE,
+                            p->m, p->n, p->k, p->alpha, x->a + set * x->size_a, p->lda, x->b + set * x->size_b, p->ldb, p->beta,
+                            x->c + set * x->size_c, p->ldc);
 }
 
 double product_flops(const product *p) { return 2.0 * (double)p->m * (double)p->n * (double)p->k; }

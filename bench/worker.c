@@ -69,13 +69,13 @@ static void call_first(lam_context *context) {
 }
 
 /* Loads it and, as lam_gemm_open does, vets it. Where another process has done that, the first call is its first. A gemm worker
- * keeps the threads that its environment says; for a training the backend has one. */
+ * keeps the threads that its environment says; for a training the backend has one. The native product has those of the context.
+ */
 static bool open_backend(worker *w) {
   const settings *o = w->options;
   const char *name = o->backends.count ? o->backends.item[0] : NULL;
   const bool train = o->command->bit != GEMM;
-  w->context = lam_context_create(
-      &(lam_context_options){ .threads = train ? (unsigned)o->threads.item[0] : 1, .keep_blas_threads = !train });
+  w->context = lam_context_create(&(lam_context_options){ .threads = (unsigned)o->threads.item[0], .keep_blas_threads = !train });
   if (!w->context) return false;
   double begin = wall_seconds();
   if (name && strchr(name, '/')) {

@@ -115,11 +115,11 @@ LAM_API const char *lam_error_message(const lam_context *context);
  * CPUs: those that it may run on (sched_getaffinity), and not more than the control groups it is in give it time for (cpu.max, or
  * cpu.cfs_quota_us, rounded down). They change how long something takes and never what comes out.
  *
- * A context starts its other threads when the first trainer or session is made that is large enough to gain from them; small
- * ones, and with one thread all, run on the caller's alone. Which operations are shared follows from their shapes. Started
- * threads wait for work for 50 us and then sleep, take no signals, and end with the context. Where the system refuses one, making
- * that trainer or session fails with LAM_SYSTEM; by default fewer are used. A forked child has none of them and does all alone.
- * Of NULL: the default. Thread-safe only of NULL. Since 0.1. */
+ * A context starts its other threads when the first trainer or session is made, or the first native product outside of them
+ * (lam_sgemm), that is large enough to gain from them; small ones, and with one thread all, run on the caller's alone. Which
+ * operations are shared follows from their shapes. Started threads wait for work for 50 us and then sleep, take no signals, and
+ * end with the context. Where the system refuses one, it fails with LAM_SYSTEM; by default fewer are used. A forked child has
+ * none of them and does all alone. Of NULL: the default. Thread-safe only of NULL. Since 0.1. */
 LAM_API unsigned lam_context_threads(const lam_context *context);
 
 /* The instruction set whose kernels run: "avx512", "avx2", "neon" or "portable". The best one of this CPU, or lower where

@@ -83,7 +83,8 @@ LAM_API const char *lam_gemm_description(const lam_context *context);
 /* C = alpha * op(A) op(B) + beta * C, row-major, op(A) m x k, op(B) k x n, on the context's backend. beta = 0 overwrites C, NaN
  * or not; alpha = 0 or k = 0 leaves beta * C. One row or one column goes to sgemv. C must not overlap A or B. Errors, before the
  * backend sees anything: LAM_INVALID_ARGUMENT for a leading dimension below the stored row, a size above 2^31 - 1, an unknown
- * transposition; LAM_NO_HANDLE for a null matrix with elements. Since 0.1. */
+ * transposition; LAM_NO_HANDLE for a null matrix with elements. Large native products run on the context's threads, with the same
+ * bits: LAM_SYSTEM where these cannot be started. Since 0.1. */
 LAM_API lam_status lam_sgemm(lam_context *context, lam_transpose transa, lam_transpose transb, size_t m, size_t n, size_t k,
                              float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                              size_t ldc);

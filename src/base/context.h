@@ -29,6 +29,7 @@ struct lam_context {
   struct lam_gemm_choice *wisdom; /* what the backend "auto" has learnt */
   size_t wisdom_count, wisdom_capacity;
   float *gemm_scratch;   /* of products made on the context's own thread; NULL until a large one was */
+  size_t gemm_scratches; /* for so many workers */
   struct lam_pool *pool; /* NULL until something large enough for it was made; with one thread always */
   uint64_t seed;
   uint64_t models;                 /* how many have been made: each has a number of its own */

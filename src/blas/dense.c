@@ -20,12 +20,11 @@ lam_status lam_dense_forward(lam_context *context, float *y, size_t ldy, const f
   if (status == LAM_OK) status = lam_check_matrix(context, name, "w", w, ldw, in, out);
   if (status != LAM_OK) return status;
   lam_fp_mode mode = lam_fp_enter();
-  lam_gemm_run(context->gemm, context->kernels, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, rows, out, in, 1.0f, x, ldx, w, ldw, 0.0f, y,
-               ldy, NULL, lam_gemm_scratch(context, rows, out, in));
+  status = lam_gemm_run_shared(context, LAM_NO_TRANSPOSE, LAM_NO_TRANSPOSE, rows, out, in, 1.0f, x, ldx, w, ldw, 0.0f, y, ldy);
   lam_function function = lam_function_of(activation);
-  lam_activation_run(context->kernels, &function, y, ldy, y, ldy, bias, rows, out);
+  if (status == LAM_OK) lam_activation_run(context->kernels, &function, y, ldy, y, ldy, bias, rows, out);
   lam_fp_leave(mode);
-  return LAM_OK;
+  return status;
 }
 
 lam_status lam_dense_backward(lam_context *context, float *dx, size_t lddx, float *dw, size_t lddw, float *dbias, float *dy,
@@ -43,18 +42,14 @@ lam_status lam_dense_backward(lam_context *context, float *dx, size_t lddx, floa
   if (status == LAM_OK && dw) status = lam_check_matrix(context, name, "x", x, ldx, rows, in);
   if (status != LAM_OK) return status;
   lam_fp_mode mode = lam_fp_enter();
-  const struct lam_gemm *gemm = context->gemm;
   const lam_kernel_table *kernels = context->kernels;
   lam_function function = lam_function_of(activation);
   lam_activation_backward_run(kernels, &function, dy, lddy, dy, lddy, y, ldy, rows, out);
   if (dbias) kernels->column_sums(dbias, dy, lddy, rows, out);
-  float *scratch = lam_gemm_scratch(context, rows, out, in);
   if (dw)
-    lam_gemm_run(gemm, kernels, LAM_TRANSPOSE, LAM_NO_TRANSPOSE, in, out, rows, 1.0f, x, ldx, dy, lddy, 0.0f, dw, lddw, NULL,
-                 scratch);
-  if (dx)
-    lam_gemm_run(gemm, kernels, LAM_NO_TRANSPOSE, LAM_TRANSPOSE, rows, in, out, 1.0f, dy, lddy, w, ldw, 0.0f, dx, lddx, NULL,
-                 scratch);
+    status = lam_gemm_run_shared(context, LAM_TRANSPOSE, LAM_NO_TRANSPOSE, in, out, rows, 1.0f, x, ldx, dy, lddy, 0.0f, dw, lddw);
+  if (dx && status == LAM_OK)
+    status = lam_gemm_run_shared(context, LAM_NO_TRANSPOSE, LAM_TRANSPOSE, rows, in, out, 1.0f, dy, lddy, w, ldw, 0.0f, dx, lddx);
   lam_fp_leave(mode);
-  return LAM_OK;
+  return status;
 }

@@ -88,11 +88,16 @@ bool lam_gemm_wants_scratch(const lam_gemm *gemm, size_t m, size_t n, size_t k) 
   return !gemm->sgemm && m >= SMALLEST && n >= SMALLEST && k >= SMALLEST;
 }
 
-float *lam_gemm_scratch(lam_context *context, size_t m, size_t n, size_t k) {
-  if (context->gemm_scratch || !lam_gemm_wants_scratch(context->gemm, m, n, k)) return context->gemm_scratch;
+float *lam_gemm_scratch(lam_context *context, size_t workers, size_t m, size_t n, size_t k) {
+  const size_t piece = LAM_GEMM_SCRATCH * sizeof(float);
+  if (!lam_gemm_wants_scratch(context->gemm, m, n, k)) return NULL;
+  if (context->gemm_scratches >= workers) return context->gemm_scratch;
   const lam_allocator *allocator = &context->allocator;
-  context->gemm_scratch = allocator->allocate(allocator->user, LAM_GEMM_SCRATCH * sizeof(float), 64);
-  return context->gemm_scratch;
+  float *scratch = allocator->allocate(allocator->user, workers * piece, 64);
+  if (!scratch) return NULL;
+  lam_release(context, context->gemm_scratch, context->gemm_scratches * piece);
+  context->gemm_scratches = workers;
+  return context->gemm_scratch = scratch;
 }
 
 lam_status lam_check_matrix(lam_context *context, const char *function, const char *name, const float *matrix, size_t ld,
@@ -127,8 +132,7 @@ lam_status lam_sgemm(lam_context *context, lam_transpose transa, lam_transpose t
   if (status == LAM_OK) status = lam_check_matrix(context, "lam_sgemm", "c", c, ldc, m, n);
   if (status != LAM_OK) return status;
   lam_fp_mode mode = lam_fp_enter();
-  lam_gemm_run(context->gemm, context->kernels, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL,
-               lam_gemm_scratch(context, m, n, k));
+  status = lam_gemm_run_shared(context, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   lam_fp_leave(mode);
-  return LAM_OK;
+  return status;
 }

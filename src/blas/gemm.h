@@ -75,9 +75,15 @@ void lam_gemm_run(const lam_gemm *gemm, const lam_kernel_table *kernels, lam_tra
                   size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                   size_t ldc, const lam_epilogue *epilogue, float *scratch);
 
-/* The context's scratch for a product of this size, made when first needed; NULL where it would not help or memory is short,
- * which costs speed and nothing else. For the thread that uses the context. */
-float *lam_gemm_scratch(lam_context *context, size_t m, size_t n, size_t k);
+/* lam_gemm_run with the context's backend, and, where the product is native and large, on all of the context's threads: the same
+ * bits. Fails where these cannot be started. For the thread that uses the context, as the next one. */
+lam_status lam_gemm_run_shared(lam_context *context, lam_transpose transa, lam_transpose transb, size_t m, size_t n, size_t k,
+                               float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+                               size_t ldc);
+
+/* The context's scratch for a product of this size, LAM_GEMM_SCRATCH floats for each worker, made when first needed; NULL where
+ * it would not help or memory is short, which costs speed and nothing else. */
+float *lam_gemm_scratch(lam_context *context, size_t workers, size_t m, size_t n, size_t k);
 /* True where a native product of this size, in any of the three passes, is faster with scratch. */
 bool lam_gemm_wants_scratch(const lam_gemm *gemm, size_t m, size_t n, size_t k);
 

@@ -53,8 +53,9 @@ void lam_gemm_remove(lam_context *context, lam_gemm *gemm) {
 
 void lam_gemm_release(lam_context *context) {
   lam_wisdom_release(context);
-  lam_release(context, context->gemm_scratch, LAM_GEMM_SCRATCH * sizeof(float));
+  lam_release(context, context->gemm_scratch, context->gemm_scratches * LAM_GEMM_SCRATCH * sizeof(float));
   context->gemm_scratch = NULL;
+  context->gemm_scratches = 0;
   context->gemm = NULL;
   while (context->gemms) {
     lam_gemm *gemm = context->gemms;

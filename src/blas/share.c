@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Large native products outside of plans, shared among the context's threads: rows or columns of C, cut as their shape alone
+ * says. Each output is one chain whoever computes it, so the bits are those of one thread.
+ */
+#include "base/pool.h"
+#include "blas/gemm.h"
+
+typedef struct shared_product {
+  const lam_kernel_table *kernels;
+  bool transa, transb, by_rows;
+  size_t m, n, k, lda, ldb, ldc, unit; /* rows or columns of a unit */
+  float alpha, beta, *c, *scratch;     /* scratch: a piece for each worker, or NULL */
+  const float *a, *b;
+} shared_product;
+
+static void run_part(void *argument, size_t worker, size_t begin, size_t end) {
+  const shared_product *p = argument;
+  const size_t all = p->by_rows ? p->m : p->n, from = begin * p->unit, to = end * p->unit < all ? end * p->unit : all;
+  const float *a = p->by_rows ? p->a + from * (p->transa ? 1 : p->lda) : p->a;
+  const float *b = p->by_rows ? p->b : p->b + from * (p->transb ? p->ldb : 1);
+  p->kernels->gemm(p->transa, p->transb, p->by_rows ? to - from : p->m, p->by_rows ? p->n : to - from, p->k, p->alpha, a, p->lda,
+                   b, p->ldb, p->beta, p->c + from * (p->by_rows ? p->ldc : 1), p->ldc, NULL,
+                   p->scratch ? p->scratch + worker * LAM_GEMM_SCRATCH : NULL);
+}
+
+/* So many multiply-adds take about 50 microseconds, about what it takes to wake a thread. */
+static const double LEAST_SHARED = 6e6;
+
+/* Each part packs what it reads of the other operand again, so parts are few, and large along the longer side: at least 96 rows
+ * or 128 columns, in multiples of a kernel's tile (12 by 32). */
+static size_t cut(shared_product *p) {
+  enum { ROWS = 12, COLUMNS = 32, LEAST_ROWS = 96, LEAST_COLUMNS = 128, MOST_PARTS = 16 };
+  p->by_rows = p->m >= p->n;
+  const size_t all = p->by_rows ? p->m : p->n, tile = p->by_rows ? ROWS : COLUMNS,
+               least = p->by_rows ? LEAST_ROWS : LEAST_COLUMNS;
+  const size_t even = (all + MOST_PARTS - 1) / MOST_PARTS, wanted = even > least ? even : least;
+  p->unit = (wanted + tile - 1) / tile * tile;
+  return (all + p->unit - 1) / p->unit;
+}
+
+lam_status lam_gemm_run_shared(lam_context *context, lam_transpose transa, lam_transpose transb, size_t m, size_t n, size_t k,
+                               float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+                               size_t ldc) {
+  shared_product p = { context->kernels,
+                       transa == LAM_TRANSPOSE,
+                       transb == LAM_TRANSPOSE,
+                       false,
+                       m,
+                       n,
+                       k,
+                       lda,
+                       ldb,
+                       ldc,
+                       0,
+                       alpha,
+                       beta,
+                       c,
+                       NULL,
+                       a,
+                       b };
+  const bool large = (double)m * (double)n * (double)k >= LEAST_SHARED && alpha != 0;
+  const size_t units = large && !context->gemm->sgemm && context->threads > 1 ? cut(&p) : 1;
+  const lam_status status = units > 1 ? lam_context_start_pool(context) : LAM_OK;
+  if (status) return status;
+  if (units < 2 || !context->pool) {
+    lam_gemm_run(context->gemm, context->kernels, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL,
+                 lam_gemm_scratch(context, 1, m, n, k));
+    return LAM_OK;
+  }
+  p.scratch = lam_gemm_scratch(context, lam_pool_count(context->pool), m, n, k);
+  lam_pool_run(context->pool, run_part, &p, units, 1);
+  return LAM_OK;
+}
