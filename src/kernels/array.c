@@ -219,8 +219,8 @@ void lam_array_gather(const lam_array *array, const uint32_t *order, const uint3
   for (size_t n; count; count -= n, out += n * ldo) {
     n = count < most ? count : most;
     for (size_t i = 0; scattered && i < n; ++i) {
-      const unsigned char *line = row_at(&g, i), *end = line + g.bytes;
-      for (line -= (uintptr_t)line % LINE; line < end; line += LINE) __builtin_prefetch(line);
+      const uintptr_t row = (uintptr_t)row_at(&g, i);
+      for (uintptr_t line = row - row % LINE; line < row + g.bytes; line += LINE) __builtin_prefetch((const void *)line);
     }
     gather(&g, array, n, scale, offset, out, ldo, kernels);
     if (n < count) skip_rows(&g, n);
