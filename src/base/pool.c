@@ -6,7 +6,7 @@
  *
  * Where cores are wanted by others, help costs more than it gives: what a worker has begun waits for milliseconds when its core
  * is taken away, and one that gets the caller's core takes it away. So a caller that had to wait for long works alone for a
- * while, and a worker that finds itself on the caller's core rests; for twice as long if it comes to the same soon after.
+ * while, and a worker that finds itself on the caller's core rests; for four times as long if it comes to the same soon after.
  *
  * Nothing stale can be claimed. What is left of a share stands in one word with the number of the round, and a round ends only
  * when all that was claimed in it is done: who has claimed something, in the round that it knows of, has time to look what it is.
@@ -29,7 +29,7 @@ enum { STACK_SIZE = 1 << 20 };
 static const double spin_seconds = 50e-6;
 /* How long what did not help is not tried again; it helps again where nothing happens for longer than the system lets one of
  * several on a core run. */
-static const double least_pause = 1e-3, most_pause = 64e-3, calm = 16e-3;
+static const double least_pause = 1e-3, most_pause = 256e-3, calm = 64e-3;
 /* So much waiting is too much, where it has not come slowly: of the time that work is shared, a tenth may be lost, as it is to
  * the system's own interruptions. */
 static const double most_lost = 1e-3, usual_loss = 0.1;
@@ -109,8 +109,8 @@ typedef struct lam_pause {
 } lam_pause;
 
 static void pause_for(lam_pause *pause, double now) {
-  bool soon = now < pause->until + pause->length + calm;
-  pause->length = !soon ? least_pause : pause->length < most_pause ? 2.0 * pause->length : most_pause;
+  bool soon = now < pause->until + calm;
+  pause->length = !soon ? least_pause : 4.0 * pause->length < most_pause ? 4.0 * pause->length : most_pause;
   pause->until = now + pause->length;
 }
 
