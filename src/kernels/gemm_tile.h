@@ -170,7 +170,9 @@ static tile_function *const tiles[] = { TILE_LIST(TILE_ENTRIES) };
 static tile_function *const narrow_tiles[] = { NARROW_LIST(NARROW_ENTRIES) };
 static tile_function *const packing_tiles[] = { PACKING_LIST(PACKING_ENTRIES) };
 
-static tile_function *find_tile(size_t rows, size_t lanes) { return (lanes == TILE_LANES ? tiles : narrow_tiles)[rows - 1]; }
+static tile_function *find_tile(size_t rows, size_t lanes) {
+  return lanes == TILE_LANES ? tiles[rows - 1] : narrow_tiles[rows - 1];
+}
 
 static bool tile_packs(size_t rows, size_t lanes) { return rows >= PACKING_ROWS && lanes == TILE_LANES; }
 
