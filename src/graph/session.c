@@ -21,10 +21,10 @@ lam_activation lam_model_probabilities(const lam_model *model, size_t output) {
   return binary ? LAM_SIGMOID : LAM_SOFTMAX;
 }
 
-/* So many rows that what the widest layer reads and writes stays in a near cache: 256 KiB of it, but 64 rows at the least, so
- * that a product's weights are worth bringing there. */
+/* So many rows that what the widest layer reads and writes stays in a near cache: 256 KiB of it, but 256 rows at the least, so
+ * that a product's weights are worth bringing there and packing. */
 static size_t block_of(const lam_model *model) {
-  enum { FLOATS = 65536, LEAST = 64 };
+  enum { FLOATS = 65536, LEAST = 256 };
   size_t widest = 1;
   for (size_t i = 0; i < model->node_count; i++) {
     size_t width = model->nodes[i].width;
