@@ -27,15 +27,14 @@ static void run_part(void *argument, size_t worker, size_t begin, size_t end) {
 /* So many multiply-adds take about 50 microseconds, about what it takes to wake a thread. */
 static const double LEAST_SHARED = 6e6;
 
-/* Each part packs what it reads of the other operand again, so parts are few, and large along the longer side: at least 96 rows
- * or 128 columns, in multiples of a kernel's tile (12 by 32). */
+/* At most 64 parts along the longer side, in multiples of a kernel's tile (12 rows by 32 columns). A worker takes neighbours
+ * at once, and packs what they read of the other operand once. */
 static size_t cut(shared_product *p) {
-  enum { ROWS = 12, COLUMNS = 32, LEAST_ROWS = 96, LEAST_COLUMNS = 128, MOST_PARTS = 16 };
+  enum { ROWS = 12, COLUMNS = 32, MOST_PARTS = 64 };
   p->by_rows = p->m >= p->n;
-  const size_t all = p->by_rows ? p->m : p->n, tile = p->by_rows ? ROWS : COLUMNS,
-               least = p->by_rows ? LEAST_ROWS : LEAST_COLUMNS;
-  const size_t even = (all + MOST_PARTS - 1) / MOST_PARTS, wanted = even > least ? even : least;
-  p->unit = (wanted + tile - 1) / tile * tile;
+  const size_t all = p->by_rows ? p->m : p->n, tile = p->by_rows ? ROWS : COLUMNS;
+  const size_t even = (all + MOST_PARTS - 1) / MOST_PARTS;
+  p->unit = (even + tile - 1) / tile * tile;
   return (all + p->unit - 1) / p->unit;
 }
 
