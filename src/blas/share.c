@@ -41,23 +41,22 @@ static size_t cut(shared_product *p) {
 lam_status lam_gemm_run_shared(lam_context *context, lam_transpose transa, lam_transpose transb, size_t m, size_t n, size_t k,
                                float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                                size_t ldc) {
-  shared_product p = { context->kernels,
-                       transa == LAM_TRANSPOSE,
-                       transb == LAM_TRANSPOSE,
-                       false,
-                       m,
-                       n,
-                       k,
-                       lda,
-                       ldb,
-                       ldc,
-                       0,
-                       alpha,
-                       beta,
-                       c,
-                       NULL,
-                       a,
-                       b };
+  shared_product p = {
+    .kernels = context->kernels,
+    .transa = transa == LAM_TRANSPOSE,
+    .transb = transb == LAM_TRANSPOSE,
+    .m = m,
+    .n = n,
+    .k = k,
+    .lda = lda,
+    .ldb = ldb,
+    .ldc = ldc,
+    .alpha = alpha,
+    .beta = beta,
+    .a = a,
+    .b = b,
+    .c = c,
+  };
   const bool large = (double)m * (double)n * (double)k >= LEAST_SHARED && alpha != 0;
   const size_t units = large && !context->gemm->sgemm && context->threads > 1 ? cut(&p) : 1;
   const lam_status status = units > 1 ? lam_context_start_pool(context) : LAM_OK;
