@@ -117,30 +117,32 @@ static void name_thing(const lam_json *row, char *text, size_t size) {
 
 /* ---- comparing ----------------------------------------------------------------------------------------------------- */
 
-/* How many times as fast as before. Both times have a 99 % interval; their logarithms' halves are joined by the root of the sum
- * of squares, which errs towards wide: Student's t is taken as if each had only its own launches. */
-static interval ratio_of(const lam_json *before, const lam_json *now, const char *unit) {
-  double middle[2], half[2];
-  for (int i = 0; i < 2; i++) {
-    char low_key[16], high_key[16];
-    snprintf(low_key, sizeof low_key, "%s_low", unit);
-    snprintf(high_key, sizeof high_key, "%s_high", unit);
-    const double low = log(number_of(i ? now : before, low_key)), high = log(number_of(i ? now : before, high_key));
-    middle[i] = (low + high) / 2;
-    half[i] = (high - low) / 2;
-  }
-  const double d = middle[0] - middle[1], h = sqrt(half[0] * half[0] + half[1] * half[1]);
-  return (interval){ exp(d), exp(d - h), exp(d + h) };
+/* A time. Its middle is that of the interval, the logarithms' mean: what is told is what is tested. With one launch there is only
+ * the time. */
+static interval time_of(const lam_json *row, const char *unit) {
+  char low_key[16], high_key[16];
+  snprintf(low_key, sizeof low_key, "%s_low", unit);
+  snprintf(high_key, sizeof high_key, "%s_high", unit);
+  const double low = number_of(row, low_key), high = number_of(row, high_key), middle = sqrt(low * high);
+  return (interval){ isnan(middle) ? number_of(row, unit) : middle, low, high };
+}
+
+/* How many times as fast as before: the quotient of the times. Their 99 % intervals' halves, in logarithms, are joined by the
+ * root of the sum of squares, which errs towards wide: Student's t is taken as if each had only its own launches. */
+static interval ratio_of(interval before, interval now) {
+  const double ratio = before.middle / now.middle, old = log(before.high / before.middle), new = log(now.high / now.middle);
+  const double half = exp(sqrt(old * old + new *new));
+  return (interval){ ratio, ratio / half, ratio * half };
 }
 
 typedef struct tally {
-  size_t faster, slower, same, lost;
+  size_t faster, slower, same, lost, turned;
 } tally;
 
 static void compare_pair(const settings *options, report *to, const lam_json *before, const lam_json *now, const char *wanted,
                          tally *sum) {
   const char *unit = lam_json_member(now, "us_low") ? "us" : "ns";
-  const interval ratio = ratio_of(before, now, unit);
+  const interval old = time_of(before, unit), new = time_of(now, unit), ratio = ratio_of(old, new);
   const char *verdict = stats_verdict(ratio, options->effect);
   char text[512];
   if (strcmp(verdict, wanted) != 0) return;
@@ -148,9 +150,8 @@ static void compare_pair(const settings *options, report *to, const lam_json *be
   name_thing(now, text, sizeof text);
   report_add(to);
   report_text(to, "what", "what", text);
-
-  report_number(to, "old", "old", number_of(before, unit), 3);
-  report_number(to, "new", "new", number_of(now, unit), 3);
+  report_number(to, "old", "old", old.middle, 3);
+  report_number(to, "new", "new", new.middle, 3);
   report_text(to, "unit", "unit", unit);
   report_number(to, "ratio", "times as fast", ratio.middle, 3);
   report_number(to, "ratio_low", "low", ratio.low, 3);
@@ -168,6 +169,32 @@ static void compare_results(const settings *options, report *to, const old_repor
       const lam_json *old = find_same(before->results, row, occurrence(now->results, row));
       if (old) compare_pair(options, to, old, row, order[pass], sum);
     }
+  }
+}
+
+/* What the others of a report are compared with; "" where nothing is. */
+static const char *reference_of(const old_report *r) {
+  const lam_json *row = lam_json_first(r->results);
+  for (uint32_t i = 0; i < r->results->size; i++, row = lam_json_after(row)) {
+    if (strcmp(text_of(row, "verdict"), "reference") != 0) continue;
+    return *text_of(row, "isa") ? text_of(row, "isa") : text_of(row, "backend");
+  }
+  return "";
+}
+
+/* What one report calls faster than the reference, and the other slower. */
+static void find_turned(report *to, const old_report *before, const old_report *now, tally *sum) {
+  const char *reference = reference_of(now);
+  if (!*reference || strcmp(reference, reference_of(before)) != 0) return;
+  const lam_json *row = lam_json_first(now->results);
+  for (uint32_t i = 0; i < now->results->size; i++, row = lam_json_after(row)) {
+    const lam_json *old = find_same(before->results, row, occurrence(now->results, row));
+    const char *is = text_of(row, "verdict"), *was = old ? text_of(old, "verdict") : is;
+    if (!((*is == 'f' && *was == 's') || (*is == 's' && *was == 'f'))) continue;
+    char text[512];
+    name_thing(row, text, sizeof text);
+    report_note(to, "%s was %s than %s and is %s", text, was, reference, is);
+    sum->turned++;
   }
 }
 
@@ -221,9 +248,12 @@ int run_compare(const settings *options, report *to) {
     compare_machines(options, to, &reports[0], &reports[1]);
     find_lost(to, &reports[0], &reports[1], &sum);
     compare_results(options, to, &reports[0], &reports[1], &sum);
+    find_turned(to, &reports[0], &reports[1], &sum);
     if (!to->results.count) code = failed("\"%s\" and \"%s\" have nothing in common", options->files[0], options->files[1]);
-    report_note(to, "%zu slower, %zu faster, %zu not separated by more than %.3g %%", sum.slower, sum.faster, sum.same,
-                100 * options->effect);
+    report_note(
+        to,
+        "%zu slower, %zu faster, %zu not separated by more than %.3g %%; %zu turned from one side of the reference to the other",
+        sum.slower, sum.faster, sum.same, 100 * options->effect, sum.turned);
   }
   for (int i = 0; i < 2; i++) release_report(&reports[i]);
   lam_context_destroy(context);

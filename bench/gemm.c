@@ -30,7 +30,7 @@ static bool is_cold(const char *cache) { return strcmp(cache, "cold") == 0; }
 static void report_product(report *to, const settings *options, const crew *c, const job *j, const product *p, size_t i) {
   const contender *found = &j->contenders[i];
   char command[1400] = "", text[192], trans[3] = { p->transa ? 'T' : 'N', p->transb ? 'T' : 'N', 0 };
-  const double gflops = product_flops(p) / found->median * 1e-9;
+  const double gflops = product_flops(p) / found->mean.middle * 1e-9;
   product_text(p, text);
   common_options(command, sizeof command, options);
   backend_options(command, sizeof command, c, i);

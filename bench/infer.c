@@ -49,17 +49,17 @@ static void report_call(report *to, const settings *options, const crew *c, cons
   const contender *found = &j->contenders[i];
   network_text(net, &options->net);
   batch_options(command, sizeof command, options, c, i, batch);
-  double gflops = j->flops / found->median * 1e-9;
+  double gflops = j->flops / found->mean.middle * 1e-9;
   report_add(to);
   report_text(to, "net", "net", net);
   report_number(to, "batch", "batch", (double)batch, 0);
   report_backend(to, &c->all[i]);
   report_contender(to, found, &microseconds, c->threads, i == c->reference);
-  report_number(to, "us_per_row", "us a row", found->median * 1e6 / (double)batch, 3);
+  report_number(to, "us_per_row", "us a row", found->mean.middle * 1e6 / (double)batch, 3);
   report_number(to, "gflops", "GF/s", gflops, 1);
   report_number(to, "peak_share", "of peak", gflops / (to->peak * (double)c->threads), 3);
   const bounds all = call_bounds(options, batch);
-  report_limit(to, bounds_seconds(to, &all, c->threads), found->median);
+  report_limit(to, bounds_seconds(to, &all, c->threads), found->mean.middle);
   report_text(to, "command", NULL, command);
 }
 

@@ -228,7 +228,7 @@ static timing time_kernel(void *user, size_t times) {
 
 static void report_kernel(report *to, const settings *options, const entrant *e, const contender *all, size_t i, size_t plain) {
   char command[512], shape[48];
-  const double bytes = (double)abs(e->k->bytes) * (double)e->w.count, rate = bytes / all[i].median;
+  const double bytes = (double)abs(e->k->bytes) * (double)e->w.count, rate = bytes / all[i].mean.middle;
   const int level = level_of(&to->card, bytes);
   snprintf(shape, sizeof shape, "%zux%zu", e->w.rows, e->w.columns);
   common_options(command, sizeof command, options);

@@ -117,7 +117,7 @@ static int report_peaks(const settings *options, report *to) {
     report_text(to, "limit", "limit", "fma");
     report_text(to, "isa", "isa", c->name);
     report_number(to, "gflops", "GF/s", gflops, 1);
-    report_number(to, "spread", "±", c->spread * flops / c->median * 1e-9, 1);
+    report_number(to, "spread", "±", c->spread * gflops, 1);
     report_text(to, "command", NULL, command);
     add_peak(to, c->name, gflops);
   }
@@ -141,7 +141,7 @@ static void level_sizes(const machine *card, size_t bytes[LEVELS]) {
 }
 
 static void report_stream(report *to, const settings *options, const char *pattern, int level, size_t bytes, const contender *c,
-                          double moved) {
+                          double rate) {
   char command[512];
   common_options(command, sizeof command, options);
   report_add(to);
@@ -150,8 +150,8 @@ static void report_stream(report *to, const settings *options, const char *patte
   report_text(to, "pattern", "pattern", pattern);
   report_text(to, "level", "level", level_names[level]);
   report_number(to, "kib", "KiB", (double)(bytes >> 10), 0);
-  report_number(to, "gbytes_per_second", "GB/s", moved / c->median * 1e-9, 1);
-  report_number(to, "spread", "±", c->spread * moved / c->median * 1e-9, 1);
+  report_number(to, "gbytes_per_second", "GB/s", rate * 1e-9, 1);
+  report_number(to, "spread", "±", c->spread * rate * 1e-9, 1);
   report_text(to, "command", NULL, command);
 }
 
@@ -172,8 +172,8 @@ static int report_bandwidth(const settings *options, report *to) {
     /* Limits are made of what was reached: of the fastest round. */
     to->bandwidth[level] = moved / stats_quantile(c[0].seconds, c[0].rounds, 0);
     to->updating[level] = 2 * moved / stats_quantile(c[1].seconds, c[1].rounds, 0);
-    report_stream(to, options, c[0].name, level, bytes[level], &c[0], moved);
-    report_stream(to, options, c[1].name, level, bytes[level], &c[1], 2 * moved);
+    report_stream(to, options, c[0].name, level, bytes[level], &c[0], to->bandwidth[level]);
+    report_stream(to, options, c[1].name, level, bytes[level], &c[1], to->updating[level]);
   }
   free(memory);
   return EXIT_OK;

@@ -55,8 +55,9 @@ void report_number(report *r, const char *key, const char *heading, double numbe
 }
 
 void report_contender(report *r, const contender *c, const report_unit *unit, size_t threads, bool reference) {
-  report_number(r, unit->key, unit->heading, c->median * unit->scale, c->median * unit->scale < 100 ? 3 : 1);
-  report_number(r, unit->spread_key, "±", c->spread * c->median * unit->scale, 3);
+  const double time = c->mean.middle * unit->scale;
+  report_number(r, unit->key, unit->heading, time, time < 100 ? 3 : 1);
+  report_number(r, unit->spread_key, "±", c->spread * time, 3);
   report_number(r, unit->low_key, NULL, c->mean.low * unit->scale, 3);
   report_number(r, unit->high_key, NULL, c->mean.high * unit->scale, 3);
   report_number(r, "threads", "threads", (double)threads, 0);

@@ -57,7 +57,7 @@ typedef struct report_unit {
   const char *key, *spread_key, *low_key, *high_key, *heading;
   double scale;
 } report_unit;
-/* Median, spread, the mean's interval, threads asked and observed, ratio with its interval, verdict. */
+/* Time with its spread and interval, threads asked and observed, ratio with its interval, verdict. */
 void report_contender(report *r, const struct contender *c, const report_unit *unit, size_t threads, bool reference);
 
 void report_note(report *r, const char *format, ...) __attribute__((format(printf, 2, 3)));

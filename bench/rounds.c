@@ -84,7 +84,6 @@ void rounds_add(contender *contenders, size_t count, size_t rounds, double goal)
 void rounds_judge(contender *contenders, size_t count, size_t reference, size_t group) {
   for (size_t i = 0; i < count; i++) {
     contender *c = &contenders[i];
-    c->median = stats_median(c->seconds, c->rounds);
     c->spread = stats_spread(c->seconds, c->rounds);
     c->mean = stats_mean(c->seconds, c->rounds, group);
     c->threads = c->cpu / c->wall;
@@ -94,6 +93,6 @@ void rounds_judge(contender *contenders, size_t count, size_t reference, size_t 
 
 bool rounds_run(contender *contenders, size_t count, size_t reference, size_t rounds, double min_time) {
   rounds_add(contenders, count, rounds, min_time / (double)rounds);
-  rounds_judge(contenders, count, reference, 1);
+  rounds_judge(contenders, count, reference, (rounds + 4) / 5);
   return contenders->rounds > 0;
 }

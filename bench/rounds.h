@@ -26,10 +26,10 @@ typedef struct contender {
   double seconds[MOST_SAMPLES]; /* of one run, by round */
   double wall, cpu;             /* of all runs */
   /* And rounds_judge: */
-  double median, spread; /* of one run */
-  interval mean;         /* of one run */
-  double threads;        /* observed: CPU time over wall time */
-  interval ratio;        /* how many times as fast as the reference */
+  interval mean;  /* seconds of one run; its middle is what reports tell */
+  double spread;  /* the middle half's width, as a share of the median */
+  double threads; /* observed: CPU time over wall time */
+  interval ratio; /* how many times as fast as the reference */
 } contender;
 
 /* Adds `rounds` rounds, each contender running for `goal` seconds in each (after a run to warm up). Those that Ctrl-C leaves
@@ -38,8 +38,8 @@ void rounds_add(contender *contenders, size_t count, size_t rounds, double goal)
 /* Computes the rest. `group` rounds that follow each other ran in the same process. */
 void rounds_judge(contender *contenders, size_t count, size_t reference, size_t group);
 
-/* Both, in this process, each contender for at least `min_time` seconds over all rounds. False where Ctrl-C ended it before every
- * contender had one round. */
+/* Both, in this process, each contender for at least `min_time` seconds over all rounds; a fifth of the rounds is a group. False
+ * where Ctrl-C ended it before every contender had one round. */
 bool rounds_run(contender *contenders, size_t count, size_t reference, size_t rounds, double min_time);
 
 /* Runs `work(user)` so many times between two looks at the clocks, where it is often after once that does not count. */

@@ -57,7 +57,7 @@ static double epoch_steps(const settings *options, size_t batch) { return (doubl
 static void report_step(report *to, const settings *options, const crew *c, const job *j, size_t batch, size_t i) {
   char net[128], command[1400] = "";
   /* Rounds ran epochs: here a step is meant. */
-  const double steps = epoch_steps(options, batch), seconds = j->contenders[i].median / steps;
+  const double steps = epoch_steps(options, batch), seconds = j->contenders[i].mean.middle / steps;
   report_unit unit = { "us", "us_spread", "us_low", "us_high", "us a step", 1e6 / steps };
   network_text(net, &options->net);
   batch_options(command, sizeof command, options, c, i, batch);

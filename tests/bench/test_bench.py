@@ -4,6 +4,7 @@
 Arguments: lamina-bench, the source folder."""
 import csv
 import json
+import math
 import os
 import re
 import signal
@@ -120,6 +121,8 @@ def test_gemm_reports_products_that_are_right_with_the_documented_keys():
     has_keys(report["results"], PRODUCT)
     for result in report["results"]:
         assert result["exact"] == "yes" and 0 <= result["error_over_bound"] <= 1, result
+        # What is told is the middle of what is tested.
+        assert abs(math.log(result["us"] ** 2 / result["us_low"] / result["us_high"])) < 1e-9, result
     assert [result["pass"] for result in report["results"] if result["backend"] == "native"] == [
         "forward", "weight gradient", "forward", "weight gradient", "input gradient"]
 

@@ -77,6 +77,29 @@ def test_changes_within_the_effect_or_the_noise_are_not_told():
     assert compare(OLD, unknown)[0] == 0
 
 
+def test_the_ratio_is_the_quotient_of_the_times_beside_it():
+    def other_statistic(report):  # as if the time were a median, and not the middle of its interval
+        for result in report["results"]:
+            result["us"] *= 1.03
+    _, report, _ = compare(changed(other_statistic), changed(lambda new: scale(new, 3, 2)))
+    for result in report["results"]:
+        assert abs(result["ratio"] - result["old"] / result["new"]) < 1e-12, result
+        assert abs(math.log(result["ratio_low"] * result["ratio_high"] / result["ratio"] ** 2)) < 1e-12, result
+    assert [result["ratio"] for result in report["results"]] == [0.5, 1, 1, 1], report["results"]
+
+
+def test_what_is_on_the_other_side_of_the_reference_now_is_told():
+    def verdicts(*told):
+        return changed(lambda report: [result.update(verdict=verdict) for result, verdict in zip(report["results"], told)])
+    old = verdicts("reference", "reference", "reference", "faster")
+    for told, turned in ("slower", 1), ("not separated", 0), ("faster", 0):
+        code, _, said = compare(old, verdicts("reference", "reference", "reference", told))
+        assert code == 0 and f"; {turned} turned" in said, said
+        assert ("other 8x8x8:NN forward was faster than native and is slower" in said) == bool(turned), said
+    _, _, said = compare(old, verdicts("slower", "slower", "slower", "reference"))
+    assert "; 0 turned" in said, said  # what they are compared with is not the same
+
+
 def test_a_product_that_stands_twice_is_compared_with_its_like():
     _, report, _ = compare(changed(lambda old: scale(old, 2, 3)), OLD)
     assert [(r["what"], r["verdict"]) for r in report["results"]][0] == ("native 9x9x9:NN forward", "faster")
