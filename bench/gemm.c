@@ -102,7 +102,7 @@ int run_gemm(const settings *options, report *to) {
     c.threads = options->threads.item[t];
     if (!measure_products(options, to, &c, list)) code = failed("out of memory");
   }
-  if (!code) crew_report(&c, to);
+  if (!code) crew_report(&c, options, to);
   crew_release(&c);
   free(list);
   return code;

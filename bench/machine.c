@@ -25,22 +25,16 @@ extern char **environ;
 /* ---- environment -------------------------------------------------------------------------------------------------- */
 
 /* Those that choose kernels; they are unset for measuring. */
-static const char *const choosers[] = { "OPENBLAS_CORETYPE",
-                                        "OPENBLAS_L2_SIZE",
-                                        "OPENBLAS_BLOCK_FACTOR",
-                                        "BLIS_ARCH_TYPE",
-                                        "BLIS_MODEL_TYPE",
-                                        "MKL_ENABLE_INSTRUCTIONS",
-                                        "MKL_DEBUG_CPU_TYPE",
-                                        "MKL_CBWR",
-                                        "ONEDNN_MAX_CPU_ISA",
-                                        "ONEDNN_CPU_ISA_HINTS",
-                                        "DNNL_MAX_CPU_ISA",
-                                        "DNNL_CPU_ISA_HINTS",
-                                        NULL };
+static const char *const choosers[] = { "OPENBLAS_CORETYPE",        "OPENBLAS_L2_SIZE",
+                                        "OPENBLAS_BLOCK_FACTOR",    "BLIS_ARCH_TYPE",
+                                        "BLIS_MODEL_TYPE",          "MKL_ENABLE_INSTRUCTIONS",
+                                        "MKL_DEBUG_CPU_TYPE",       "MKL_CBWR",
+                                        "ONEDNN_MAX_CPU_ISA",       "ONEDNN_CPU_ISA_HINTS",
+                                        "DNNL_MAX_CPU_ISA",         "DNNL_CPU_ISA_HINTS",
+                                        "AOCL_ENABLE_INSTRUCTIONS", NULL };
 /* Those that are shown. */
 static const char *const matters[] = { "OPENBLAS_",       "GOTO_",        "OMP_",           "KMP_",
-                                       "GOMP_",           "MKL_",         "BLIS_",          "ATLAS_",
+                                       "GOMP_",           "MKL_",         "BLIS_",          "AOCL_",
                                        "ONEDNN_",         "DNNL_",        "LAMINA_",        "XLA_",
                                        "TF_NUM_",         "MALLOC_",      "GLIBC_TUNABLES", "LD_PRELOAD",
                                        "LD_LIBRARY_PATH", "VIRTUAL_ENV=", "CONDA_PREFIX=",  NULL };

@@ -286,7 +286,8 @@ void batch_options(char *text, size_t size, const settings *options, const crew 
   if (options->data) append_word(text, size, options->data);
 }
 
-void crew_report(const crew *c, report *to) {
+void crew_report(const crew *c, const settings *options, report *to) {
+  bool warned = false;
   for (size_t i = 0; i < c->count; i++) {
     const backend *b = &c->all[i];
     if (!b->told && !*b->process.reason) continue;
@@ -304,7 +305,9 @@ void crew_report(const crew *c, report *to) {
     report_text(to, "refused", NULL, b->process.reason);
     if (*b->process.reason) report_note(to, "%s is refused: %s", b->library.name, b->process.reason);
     if (*b->warning) report_note(to, "%s: %s", b->library.name, b->warning);
+    warned = warned || *b->warning;
   }
+  if (warned && !options->as_is) report_note(to, "settings that choose kernels count with --as-is only");
 }
 
 /* ---- batches ------------------------------------------------------------------------------------------------------- */
@@ -334,7 +337,7 @@ int each_batch(const settings *options, report *to, double (*flops)(const settin
     c.threads = options->threads.item[t];
     if (!measure_batches(options, to, &c, flops, tell)) code = failed("out of memory");
   }
-  if (!code) crew_report(&c, to);
+  if (!code) crew_report(&c, options, to);
   crew_release(&c);
   return code;
 }

@@ -31,7 +31,7 @@ typedef struct crew {
 int crew_choose(const settings *options, crew *c);
 void crew_release(crew *c);
 /* A row in the report for each backend: what it is, or why it is refused. */
-void crew_report(const crew *c, report *to);
+void crew_report(const crew *c, const settings *options, report *to);
 
 typedef struct job {
   char command[320];                      /* that makes the workers ready: "batch 32" */

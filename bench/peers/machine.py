@@ -6,8 +6,9 @@ import time
 
 # Unset for measuring unless --as-is: they make a BLAS run other kernels than its best.
 CHOOSERS = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_BLOCK_FACTOR", "BLIS_ARCH_TYPE", "BLIS_MODEL_TYPE",
-            "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE"]
-MATTERS = ("OPENBLAS_", "OMP_", "KMP_", "GOMP_", "MKL_", "BLIS_", "ONEDNN_", "LAMINA_", "XLA_", "JAX_", "KERAS_", "TF_NUM_", "TF_ENABLE",
+            "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "ONEDNN_CPU_ISA_HINTS", "DNNL_MAX_CPU_ISA",
+            "DNNL_CPU_ISA_HINTS"]
+MATTERS = ("OPENBLAS_", "OMP_", "KMP_", "GOMP_", "MKL_", "BLIS_", "ONEDNN_", "DNNL_", "LAMINA_", "XLA_", "JAX_", "KERAS_", "TF_NUM_", "TF_ENABLE",
            "NPROC", "MALLOC_", "LD_PRELOAD", "TORCH")
 
 

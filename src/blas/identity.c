@@ -3,6 +3,7 @@
  * What follows from what a library says of itself: whether its kernels are older than this CPU, and the setting that mends it.
  */
 #include "blas/gemm.h"
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,12 @@ static const struct core {
   other_cores[] = { { "generic", BASIC },    { "penryn", BASIC },      { "sandybridge", BASIC }, { "bulldozer", BASIC },
                     { "piledriver", BASIC }, { "steamroller", BASIC }, { "sse4.1", BASIC },      { "haswell", AVX2 },
                     { "excavator", AVX2 },   { "zen", AVX2 },          { "zen2", AVX2 },         { "zen3", AVX2 },
-                    { "avx2", AVX2 },        { NULL, UNKNOWN } };
+                    { "avx2", AVX2 },        { NULL, UNKNOWN } },
+  mkl_cores[] = { { "def", AVX2 },      { "mc", BASIC },      { "mc3", BASIC },
+                  { "avx", BASIC },     { "avx2", AVX2 },     { "avx512_mic", AVX512 },
+                  { "avx512", AVX512 }, { "avx10", AVX512 },  { "CNR:COMPATIBLE", BASIC },
+                  { "CNR:SSE", BASIC }, { "CNR:AVX", BASIC }, { "CNR:AVX2", AVX2 },
+                  { NULL, UNKNOWN } };
 
 static level level_of(const struct core *cores, const char *name) {
   while (cores->name && strcmp(cores->name, name) != 0) ++cores;
@@ -34,58 +40,92 @@ static level level_of(const struct core *cores, const char *name) {
 
 static level cpu_level(void) { return lam_kernels_at("avx512") ? AVX512 : lam_kernels_at("avx2") ? AVX2 : BASIC; }
 
-static void warn_openblas(lam_gemm *gemm, level cpu) {
-  const char *held = secure_getenv("OPENBLAS_CORETYPE");
-  int length = snprintf(gemm->warning, sizeof gemm->warning, "its %s kernels do not use the %s of this CPU: ", gemm->core,
-                        cpu == AVX512 ? "AVX-512" : "AVX2");
+static const char *unit_of(level cpu) { return cpu == AVX512 ? "AVX-512" : "AVX2"; }
+
+/* `variable` is what would have chosen the kernels, and is to be unset; where it is not set, `otherwise` mends it. */
+static void warn_of(lam_gemm *gemm, level cpu, const char *variable, const char *otherwise) {
+  const char *held = secure_getenv(variable);
+  const int length =
+      snprintf(gemm->warning, sizeof gemm->warning, "its %s kernels do not use the %s of this CPU: ", gemm->core, unit_of(cpu));
   char *mend = gemm->warning + length;
   const size_t left = sizeof gemm->warning - (size_t)length;
-  if (!strstr(gemm->version, "DYNAMIC_ARCH")) {
-    snprintf(mend, left, "a build with DYNAMIC_ARCH would");
-  } else if (held && *held) {
-    snprintf(mend, left, "unset OPENBLAS_CORETYPE, which is \"%.32s\"", held);
-  } else {
-    snprintf(mend, left, "set OPENBLAS_CORETYPE=%s", cpu == AVX512 ? "SkylakeX" : "Haswell");
-  }
+  if (held && *held)
+    snprintf(mend, left, "unset %s, which is \"%.32s\"", variable, held);
+  else
+    snprintf(mend, left, "%s", otherwise);
 }
 
-static void warn_other(lam_gemm *gemm, level cpu, const char *variable, const char *otherwise) {
-  const char *held = secure_getenv(variable);
-  const char *unit = cpu == AVX512 ? "AVX-512" : "AVX2";
-  if (held && *held) {
-    snprintf(gemm->warning, sizeof gemm->warning, "its %s kernels do not use the %s of this CPU: unset %s, which is \"%.32s\"",
-             gemm->core, unit, variable, held);
-  } else {
-    snprintf(gemm->warning, sizeof gemm->warning, "its %s kernels do not use the %s of this CPU: %s", gemm->core, unit,
-             otherwise);
-  }
+static void warn_openblas(lam_gemm *gemm, level cpu) {
+  if (level_of(openblas_cores, gemm->core) >= cpu) return;
+  if (!strstr(gemm->version, "DYNAMIC_ARCH"))
+    warn_of(gemm, cpu, "", "a build with DYNAMIC_ARCH would");
+  else
+    warn_of(gemm, cpu, "OPENBLAS_CORETYPE", cpu == AVX512 ? "set OPENBLAS_CORETYPE=SkylakeX" : "set OPENBLAS_CORETYPE=Haswell");
 }
 
-/* BLIS 0.9 aborts where it has not the kernels that are asked for. */
-static const char *blis_mend(const lam_gemm *gemm, level cpu) {
-  if (cpu == AVX512 && level_of(other_cores, gemm->core) == AVX2)
-    return "try BLIS_ARCH_TYPE=skx, which aborts where the build has no such kernels";
-  return "no setting helps, a build for this CPU would";
+/* BLIS aborts where the build has not the kernels that are asked for; which it has cannot be asked. */
+static void warn_blis(lam_gemm *gemm, level cpu) {
+  char advice[128];
+  if (level_of(other_cores, gemm->core) >= cpu) return;
+  snprintf(advice, sizeof advice, "try %s, which aborts where the build has no such kernels", gemm->setting);
+  if (*gemm->setting)
+    warn_of(gemm, cpu, "", advice);
+  else
+    warn_of(gemm, cpu, "BLIS_ARCH_TYPE", "no setting helps, a build for this CPU would");
 }
+
+static void warn_onednn(lam_gemm *gemm, level cpu) {
+  if (level_of(other_cores, gemm->core) < cpu)
+    warn_of(gemm, cpu, secure_getenv("ONEDNN_MAX_CPU_ISA") ? "ONEDNN_MAX_CPU_ISA" : "DNNL_MAX_CPU_ISA", "a newer oneDNN would");
+}
+
+/* ---- MKL ---- */
+
+/* MKL does not say which kernels it runs, but loads them, at its first call, as a library that is named after them. */
+static int find_mkl_kernels(struct dl_phdr_info *library, size_t size, void *user) {
+  lam_gemm *gemm = user;
+  char name[sizeof gemm->core] = "";
+  const char *start = strstr(library->dlpi_name, "/libmkl_");
+  (void)size;
+  if (!start || sscanf(start, "/libmkl_%31[a-z0-9_]", name) != 1 || level_of(mkl_cores, name) == UNKNOWN) return 0;
+  memcpy(gemm->core, name, sizeof name);
+  return 1;
+}
+
+/* Where a CPU is not Intel's, MKL runs its kernels "def" whatever it can do: before version 2020.1 they had no AVX2, and they
+ * never had AVX-512. Until then there was a setting that tells it what to take. */
+static void warn_mkl(lam_gemm *gemm, level cpu) {
+  const char *year = strstr(gemm->version, "Version ");
+  const bool early = year && (atoi(year + 8) < 2020 || strncmp(year + 8, "2020.0.0", 8) == 0);
+  const bool def = strcmp(gemm->core, "def") == 0;
+  if ((def && early ? BASIC : level_of(mkl_cores, gemm->core)) >= cpu) return;
+  if (strncmp(gemm->core, "CNR:", 4) == 0)
+    warn_of(gemm, cpu, "MKL_CBWR", "the program chose them with mkl_cbwr_set");
+  else if (early)
+    warn_of(gemm, cpu, def ? "" : "MKL_ENABLE_INSTRUCTIONS",
+            cpu == AVX512 ? "set MKL_DEBUG_CPU_TYPE=7" : "set MKL_DEBUG_CPU_TYPE=5");
+  else
+    warn_of(gemm, cpu, def ? "" : "MKL_ENABLE_INSTRUCTIONS",
+            def ? "no setting helps, MKL has others for Intel's CPUs only" : "a newer MKL would");
+}
+
+static bool is_mkl(const lam_gemm *gemm) { return strstr(gemm->version, "Math Kernel Library") != NULL; }
 
 static void warn(lam_gemm *gemm) {
   const level cpu = cpu_level();
-  const char *held = secure_getenv("MKL_ENABLE_INSTRUCTIONS");
-  if (strstr(gemm->version, "OpenBLAS")) {
-    if (level_of(openblas_cores, gemm->core) < cpu) warn_openblas(gemm, cpu);
-  } else if (strncmp(gemm->version, "BLIS", 4) == 0) {
-    if (level_of(other_cores, gemm->core) < cpu) warn_other(gemm, cpu, "BLIS_ARCH_TYPE", blis_mend(gemm, cpu));
-  } else if (strncmp(gemm->version, "oneDNN", 6) == 0) {
-    const char *variable = secure_getenv("ONEDNN_MAX_CPU_ISA") ? "ONEDNN_MAX_CPU_ISA" : "DNNL_MAX_CPU_ISA";
-    if (level_of(other_cores, gemm->core) < cpu) warn_other(gemm, cpu, variable, "a newer oneDNN would");
-  } else if (strstr(gemm->version, "Math Kernel Library") && held && *held) {
-    snprintf(gemm->warning, sizeof gemm->warning,
-             "its instruction sets are limited: unset MKL_ENABLE_INSTRUCTIONS, which is \"%.32s\"", held);
-  }
+  if (strstr(gemm->version, "OpenBLAS"))
+    warn_openblas(gemm, cpu);
+  else if (strncmp(gemm->version, "BLIS", 4) == 0)
+    warn_blis(gemm, cpu);
+  else if (strncmp(gemm->version, "oneDNN", 6) == 0)
+    warn_onednn(gemm, cpu);
+  else if (is_mkl(gemm))
+    warn_mkl(gemm, cpu);
 }
 
 void lam_gemm_describe(lam_gemm *gemm) {
   gemm->warning[0] = 0;
+  if (is_mkl(gemm) && !*gemm->core) (void)dl_iterate_phdr(find_mkl_kernels, gemm);
   warn(gemm);
   char threads[32] = "";
   if (gemm->threads > 0) snprintf(threads, sizeof threads, "%d threads of its own", gemm->threads);

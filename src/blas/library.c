@@ -77,11 +77,20 @@ static bool bind_threads(const spelling *s, const char *get, const char *set, bo
   return setting->get && setting->set;
 }
 
+/* Its architectures have numbers, other ones in each version; the last is "generic", which it takes on CPUs that it does not
+ * know. */
 static void ask_blis(const spelling *s, lam_gemm *gemm) {
   snprintf(gemm->version, sizeof gemm->version, "BLIS %s", ask_text(find(s, "bli_info_get_version_str")));
-  lam_any_function query = find(s, "bli_arch_query_id"), string = find(s, "bli_arch_string");
-  if (!query || !string) return;
-  snprintf(gemm->core, sizeof gemm->core, "%s", ((const char *(*)(int))string)(((int (*)(void))query)()));
+  lam_any_function query = find(s, "bli_arch_query_id");
+  const char *(*name_of)(int) = (const char *(*)(int))find(s, "bli_arch_string");
+  if (!query || !name_of) return;
+  const int id = ((int (*)(void))query)();
+  snprintf(gemm->core, sizeof gemm->core, "%s", name_of(id));
+  for (int i = 0; i < id; ++i) {
+    const char *name = name_of(i);
+    if (name && strcmp(name, lam_kernels_at("avx512") ? "skx" : "haswell") == 0)
+      snprintf(gemm->setting, sizeof gemm->setting, "BLIS_ARCH_TYPE=%d", i);
+  }
 }
 
 static void ask_onednn(const spelling *s, lam_gemm *gemm) {
@@ -100,6 +109,16 @@ static void ask_mkl(const spelling *s, lam_gemm *gemm) {
   ((void (*)(char *, int))find_either(s, "MKL_Get_Version_String"))(gemm->version, (int)sizeof gemm->version - 1);
   size_t length = strlen(gemm->version);
   while (length > 0 && gemm->version[length - 1] == ' ') gemm->version[--length] = 0;
+  /* MKL_CBWR can hold it to older kernels, so that its bits are theirs ("conditional numerical reproducibility"). */
+  lam_any_function branch_of = find_either(s, "MKL_CBWR_Get");
+  enum { BRANCH = 1, COMPATIBLE = 3, AVX = 9, AVX2 = 10 }; /* MKL_CBWR_... in mkl_types.h */
+  const int branch = branch_of ? ((int (*)(int))branch_of)(BRANCH) : 0;
+  if (branch < COMPATIBLE || branch > AVX2) return;
+  snprintf(gemm->core, sizeof gemm->core, "CNR:%s",
+           branch == COMPATIBLE ? "COMPATIBLE"
+           : branch < AVX       ? "SSE"
+           : branch == AVX      ? "AVX"
+                                : "AVX2");
 }
 
 /* What the library is, and its thread setting. The functions of another provider are not called: ATLAS's would print. */

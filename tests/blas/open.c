@@ -196,6 +196,28 @@ static void an_opened_library_says_what_it_is_and_runs_on_one_thread_between_ent
   lam_context_destroy(context);
 }
 
+static void of_blis_and_mkl_the_setting_that_mends_old_kernels_is_found_out(void **state) {
+  (void)state;
+  const bool avx512 = lam_kernels_at("avx512") != NULL, avx2 = lam_kernels_at("avx2") != NULL;
+  lam_context *context = native_context();
+  assert_int_equal(lam_gemm_open(context, LIAR("blis")), LAM_OK);
+  assert_string_equal(context->gemm->core, "generic");
+  if (avx2) assert_non_null(strstr(context->gemm->warning, avx512 ? "BLIS_ARCH_TYPE=1," : "BLIS_ARCH_TYPE=2,"));
+  assert_int_equal(unsetenv("MKL_CBWR"), 0);
+  assert_int_equal(lam_gemm_open(context, LIARS "/libmkl_def.so"), LAM_OK);
+  assert_string_equal(context->gemm->core, "def");
+  assert_string_equal(context->gemm->version, "Intel(R) Math Kernel Library Version 2019.0.0 Product Build");
+  if (avx2) assert_non_null(strstr(context->gemm->warning, avx512 ? "MKL_DEBUG_CPU_TYPE=7" : "MKL_DEBUG_CPU_TYPE=5"));
+  lam_context_destroy(context);
+  assert_int_equal(setenv("MKL_CBWR", "COMPATIBLE", 1), 0);
+  context = native_context();
+  assert_int_equal(lam_gemm_open(context, LIARS "/libmkl_def.so"), LAM_OK);
+  assert_string_equal(context->gemm->core, "CNR:COMPATIBLE");
+  if (avx2) assert_non_null(strstr(context->gemm->warning, "unset MKL_CBWR, which is \"COMPATIBLE\""));
+  lam_context_destroy(context);
+  assert_int_equal(unsetenv("MKL_CBWR"), 0);
+}
+
 /* One row too few, as a function has that mistakes <= for <. */
 static void short_sgemm(lam_order order, lam_transpose ta, lam_transpose tb, int m, int n, int k, float alpha, const float *a,
                         int lda, const float *b, int ldb, float beta, float *c, int ldc) {
@@ -252,6 +274,7 @@ int main(void) {
     cmocka_unit_test(an_unknown_name_is_answered_with_what_there_is),
     cmocka_unit_test(a_folder_laid_out_like_debians_is_searched),
     cmocka_unit_test(an_opened_library_says_what_it_is_and_runs_on_one_thread_between_enter_and_leave),
+    cmocka_unit_test(of_blis_and_mkl_the_setting_that_mends_old_kernels_is_found_out),
     cmocka_unit_test(registered_functions_are_vetted_too),
     cmocka_unit_test(opening_survives_every_failed_allocation),
   };

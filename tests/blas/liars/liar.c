@@ -132,3 +132,26 @@ const char *openblas_get_corename(void) { return "Prescott"; }
 int openblas_get_num_threads(void) { return threads_now; }
 void openblas_set_num_threads(int threads) { threads_now = threads; }
 #endif
+
+/* Says that it is a BLIS on a CPU that it does not know. */
+#ifdef LIE_BLIS
+EXPORT const char *bli_info_get_version_str(void);
+EXPORT int bli_arch_query_id(void);
+EXPORT const char *bli_arch_string(int id);
+
+const char *bli_info_get_version_str(void) { return "0.9.0"; }
+int bli_arch_query_id(void) { return 3; }
+const char *bli_arch_string(int id) { return (const char *const[]){ "knl", "skx", "haswell", "generic" }[id]; }
+#endif
+
+/* Says that it is an early MKL. Its file is called libmkl_def.so, as that of the kernels which an MKL loads on CPUs not from
+ * Intel. */
+#ifdef LIE_MKL
+EXPORT void MKL_Get_Version_String(char *text, int size);
+EXPORT int MKL_CBWR_Get(int what);
+
+void MKL_Get_Version_String(char *text, int size) {
+  snprintf(text, (size_t)size, "Intel(R) Math Kernel Library Version 2019.0.0 Product Build  ");
+}
+int MKL_CBWR_Get(int what) { return what == 1 && getenv("MKL_CBWR") ? 3 : 1; }
+#endif
