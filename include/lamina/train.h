@@ -185,7 +185,8 @@ typedef struct lam_fit_options {
 } lam_fit_options;
 
 /* Trains. Everything that can be wrong is found before the first step: widths, label ranges, NaN or infinity in the data
- * (LAM_INVALID_SHAPE, LAM_INVALID_DATA; the sentence has row and value). LAM_NOT_FINITE, with the number of the step, when the
+ * (LAM_INVALID_SHAPE, LAM_INVALID_DATA; the sentence has row and value); a fit that is refused leaves the last one's history and
+ * what its callbacks know and wrote as they are. LAM_NOT_FINITE, with the number of the step, when the
  * loss stops being finite; the weights are then those before that step. The last batch of an epoch may be smaller. `options` may
  * be NULL. Runs until it is done: only a callback or Lamina's own failures end it earlier. Since 0.1. */
 LAM_API lam_status lam_fit(lam_trainer *trainer, const lam_dataset *data, const lam_fit_options *options);

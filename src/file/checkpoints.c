@@ -125,11 +125,10 @@ static lam_status make_path(const saver *s, const lam_progress *progress, bool v
 
 /* ---- when --------------------------------------------------------------------------------------------------------- */
 
-static lam_status begin_saver(lam_hook *hook, const lam_training *training) {
+static lam_status check_saver(lam_hook *hook, const lam_training *training) {
   saver *s = (saver *)hook;
   char path[PATH_MAX];
   s->validates = training->validates;
-  if (!training->resumes) s->batches = 0;
   if (s->best_only && s->every && strncmp(hook->monitor.name, "val_", 4) == 0)
     return lam_fail(hook->object.context, LAM_INVALID_ARGUMENT,
                     "model_checkpoint: \"%.100s\" is known at the end of an epoch, and save_freq counts batches",
@@ -138,6 +137,11 @@ static lam_status begin_saver(lam_hook *hook, const lam_training *training) {
   lam_trainer *trainer = training->trainer;
   const lam_progress progress = { .trainer = trainer, .metrics = trainer->metric_values, .val_metrics = trainer->metric_values };
   return make_path(s, &progress, training->validates, path);
+}
+
+static lam_status begin_saver(lam_hook *hook, const lam_training *training) {
+  if (!training->resumes) ((saver *)hook)->batches = 0;
+  return LAM_OK;
 }
 
 static bool is_best(saver *s, const lam_progress *progress) {
@@ -172,9 +176,12 @@ static void recall_saver(lam_hook *hook, const lam_progress *progress) {
 
 lam_hook *lam_model_checkpoint(lam_context *context, const char *path, const lam_model_checkpoint_options *options) {
   static const lam_model_checkpoint_options defaults = { 0 };
-  static const lam_hook_type type = {
-    .name = "model_checkpoint", .late = true, .begin = begin_saver, .tell = tell_saver, .recall = recall_saver
-  };
+  static const lam_hook_type type = { .name = "model_checkpoint",
+                                      .late = true,
+                                      .check = check_saver,
+                                      .begin = begin_saver,
+                                      .tell = tell_saver,
+                                      .recall = recall_saver };
   if (!context || context->unusable) return NULL;
   if (!options) options = &defaults;
   if (!path || !*path) return (void)lam_fail(context, LAM_NO_HANDLE, "model_checkpoint: there is no path"), NULL;

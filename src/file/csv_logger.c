@@ -90,29 +90,36 @@ static lam_status write_names(const logger *l, const lam_trainer *trainer) {
   return write_line(l, l->line, used);
 }
 
+/* Opens the file, and leaves what is in it alone: others may still refuse the fit. */
+static lam_status check_logger(lam_hook *hook, const lam_training *training) {
+  logger *l = (logger *)hook;
+  struct stat file;
+  release_table(l);
+  lam_status status = sort_columns(l, training);
+  if (status) return status;
+  /* O_NONBLOCK: a pipe is refused and not waited for. */
+  l->descriptor = open(l->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
+  if (l->descriptor < 0 || fstat(l->descriptor, &file)) return failed(l, errno);
+  if (S_ISREG(file.st_mode)) return LAM_OK;
+  return lam_fail(l->hook.object.context, LAM_IO, "cannot write %s: not a regular file", l->path);
+}
+
 /* Whether there are lines already; the last one is ended where a program was killed in the middle of it. */
 static lam_status look(const logger *l, bool *begun) {
   struct stat file;
   char last = '\n';
   if (fstat(l->descriptor, &file)) return failed(l, errno);
-  if (!S_ISREG(file.st_mode)) return lam_fail(l->hook.object.context, LAM_IO, "cannot write %s: not a regular file", l->path);
   *begun = file.st_size > 0;
   if (*begun && pread(l->descriptor, &last, 1, file.st_size - 1) != 1) return failed(l, errno);
   return last == '\n' ? LAM_OK : write_line(l, "\n", 1);
 }
 
 static lam_status begin_logger(lam_hook *hook, const lam_training *training) {
-  logger *l = (logger *)hook;
+  const logger *l = (const logger *)hook;
   bool begun = false;
-  release_table(l);
-  lam_status status = sort_columns(l, training);
-  if (status) return status;
-  /* O_NONBLOCK: a pipe is refused and not waited for. It is emptied only once it is known to be a file. */
-  l->descriptor = open(l->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
-  if (l->descriptor < 0) return failed(l, errno);
-  if ((status = look(l, &begun))) return status;
-  if (!l->append && ftruncate(l->descriptor, 0)) return failed(l, errno);
-  return l->append && begun ? LAM_OK : write_names(l, training->trainer);
+  lam_status status = l->append ? look(l, &begun) : LAM_OK;
+  if (!status && !l->append && ftruncate(l->descriptor, 0)) status = failed(l, errno);
+  return status || begun ? status : write_names(l, training->trainer);
 }
 
 /* ---- the others --------------------------------------------------------------------------------------------------- */
@@ -143,7 +150,9 @@ static lam_status end_logger(lam_hook *hook, lam_trainer *trainer) {
 
 lam_hook *lam_csv_logger(lam_context *context, const char *path, const lam_csv_logger_options *options) {
   static const lam_csv_logger_options defaults = { 0 };
-  static const lam_hook_type type = { .name = "csv_logger", .begin = begin_logger, .tell = tell_logger, .end = end_logger };
+  static const lam_hook_type type = {
+    .name = "csv_logger", .check = check_logger, .begin = begin_logger, .tell = tell_logger, .end = end_logger
+  };
   if (!context || context->unusable) return NULL;
   if (!options) options = &defaults;
   if (!path || !*path) return (void)lam_fail(context, LAM_NO_HANDLE, "csv_logger: there is no path"), NULL;

@@ -141,7 +141,7 @@ static void recall(lam_hook *hook, const lam_trainer *trainer) {
   }
 }
 
-lam_status lam_hook_begin(lam_hook *hook, const lam_training *training) {
+lam_status lam_hook_check(lam_hook *hook, const lam_training *training) {
   lam_monitor *monitor = &hook->monitor;
   if (!monitor->name) return LAM_OK;
   const lam_trainer *trainer = training->trainer;
@@ -152,12 +152,18 @@ lam_status lam_hook_begin(lam_hook *hook, const lam_training *training) {
     return lam_fail(trainer->object.context, LAM_INVALID_ARGUMENT,
                     "%s: whether more of \"%.100s\" is better must be said as mode", hook->type->name, monitor->name);
   monitor->rises = known != 0;
-  if (training->resumes && hook->trainer == trainer && hook->followed == trainer->history_count) return LAM_OK;
+  return LAM_OK;
+}
+
+void lam_hook_start(lam_hook *hook, const lam_training *training) {
+  const lam_trainer *trainer = training->trainer;
+  if (!hook->monitor.name) return;
+  hook->state.stopped_epoch = 0;
+  if (training->resumes && hook->trainer == trainer && hook->followed == trainer->history_count) return;
   hook->trainer = trainer;
-  hook->state = (lam_hook_state){ .best = monitor->rises ? -(double)INFINITY : (double)INFINITY };
+  hook->state = (lam_hook_state){ .best = hook->monitor.rises ? -(double)INFINITY : (double)INFINITY };
   hook->followed = training->resumes ? trainer->history_count : 0;
   if (training->resumes && hook->type->recall) recall(hook, trainer);
-  return LAM_OK;
 }
 
 /* ---- one's own ---------------------------------------------------------------------------------------------------- */

@@ -26,9 +26,11 @@ typedef struct lam_monitor {
 
 typedef struct lam_hook_type {
   const char *name;
-  bool late;                                                         /* told after the others */
-  bool takes_nan;                                                    /* a loss that is not finite is a reason to stop, no error */
-  lam_status (*begin)(lam_hook *hook, const lam_training *training); /* each may be NULL */
+  bool late;      /* told after the others */
+  bool takes_nan; /* a loss that is not finite is a reason to stop, no error */
+  /* Each may be NULL. All hooks of a fit are checked, which destroys nothing, before one of them begins. */
+  lam_status (*check)(lam_hook *hook, const lam_training *training);
+  lam_status (*begin)(lam_hook *hook, const lam_training *training);
   lam_status (*tell)(lam_hook *hook, const lam_progress *progress, bool *stop);
   lam_status (*end)(lam_hook *hook, lam_trainer *trainer);
   /* Of an epoch in the history, of which the callback has not been told. */
@@ -50,8 +52,9 @@ void *lam_hook_create(lam_context *context, size_t size, const lam_hook_type *ty
                       void (*destroy)(lam_object *object));
 void lam_hook_release(lam_object *object);
 
-/* Starts the monitor anew, or recalls the epochs that the hook does not know. */
-lam_status lam_hook_begin(lam_hook *hook, const lam_training *training);
+/* Whether the monitor is one of the fit's values; then starts it anew, or recalls the epochs that the hook does not know. */
+lam_status lam_hook_check(lam_hook *hook, const lam_training *training);
+void lam_hook_start(lam_hook *hook, const lam_training *training);
 
 /* Whether the value of the progress improves on the best, which it then is; or on `reference`. */
 bool lam_monitor_improves(const lam_monitor *monitor, double value, double reference);

@@ -14,7 +14,7 @@ typedef struct lam_fit {
   const lam_dataset *data, *validation;
   lam_dataset *rest, *held_out; /* made by validation_split */
   lam_feed feed, validation_feed;
-  size_t batch, epochs, begun; /* begun: of the callbacks */
+  size_t batch, epochs, taken; /* taken: of the callbacks */
   lam_status status;           /* of a callback that failed */
 } lam_fit_state;
 
@@ -46,11 +46,15 @@ static lam_status record_class_names(lam_model *model, const lam_dataset *data) 
   return lam_model_set_class_names(model, data->class_names, data->class_count);
 }
 
+static lam_training training_of(const lam_fit_state *fit) {
+  return (lam_training){ fit->trainer, fit->validation != NULL, fit->options->resume };
+}
+
 /* Each may be in one fit, and once. */
-static lam_status begin_callbacks(lam_fit_state *fit) {
-  lam_trainer *trainer = fit->trainer;
+static lam_status take_callbacks(lam_fit_state *fit) {
+  const lam_trainer *trainer = fit->trainer;
   const lam_fit_options *options = fit->options;
-  const lam_training training = { trainer, fit->validation != NULL, options->resume };
+  const lam_training training = training_of(fit);
   if (options->callback_count && !options->callbacks)
     return lam_fail(trainer->object.context, LAM_NO_HANDLE, "%zu callbacks are announced, but callbacks is NULL",
                     options->callback_count);
@@ -60,13 +64,24 @@ static lam_status begin_callbacks(lam_fit_state *fit) {
     if (hook->running || hook->object.context != trainer->object.context)
       return lam_fail(trainer->object.context, LAM_INVALID_ARGUMENT, "callback %zu (%s) is %s", i, hook->type->name,
                       hook->running ? "in a fit already" : "of another context");
-    lam_status status = hook->type->begin ? hook->type->begin(hook, &training) : LAM_OK;
-    if (!status) status = lam_hook_begin(hook, &training);
-    if (status) return status;
     hook->running = true;
-    fit->begun++;
+    fit->taken++;
+    lam_status status = hook->type->check ? hook->type->check(hook, &training) : LAM_OK;
+    if (!status) status = lam_hook_check(hook, &training);
+    if (status) return status;
   }
   return LAM_OK;
+}
+
+/* What can only fail where the system refuses memory or a file. */
+static lam_status begin_callbacks(const lam_fit_state *fit) {
+  const lam_training training = training_of(fit);
+  lam_status status = LAM_OK;
+  for (size_t i = 0; i < fit->taken && !status; i++) {
+    lam_hook *hook = fit->options->callbacks[i];
+    if (hook->type->begin) status = hook->type->begin(hook, &training);
+  }
+  return status;
 }
 
 static lam_status check_fit_options(const lam_fit_state *fit) {
@@ -100,7 +115,8 @@ static lam_status open_feeds(lam_fit_state *fit) {
   return status;
 }
 
-static lam_status begin_history(lam_fit_state *fit) {
+/* Room for it, while that of the last fit stays. */
+static lam_status prepare_history(lam_fit_state *fit) {
   lam_trainer *trainer = fit->trainer;
   lam_context *context = trainer->object.context;
   const lam_fit_options *options = fit->options;
@@ -109,11 +125,6 @@ static lam_status begin_history(lam_fit_state *fit) {
     return lam_fail(context, LAM_INVALID_ARGUMENT,
                     "the fit to go on with was at step %llu of its epoch, these data have %zu steps",
                     (unsigned long long)trainer->position.step, fit->feed.steps);
-  if (!options->resume) {
-    const lam_position *known = &trainer->position;
-    trainer->position = (lam_position){ .steps = known->steps, .shuffles = known->shuffles, .epoch = options->initial_epoch };
-    trainer->history_count = 0;
-  }
   return lam_grow(context, (void **)&trainer->history, &trainer->history_capacity, fit->epochs, sizeof *trainer->history);
 }
 
@@ -127,14 +138,28 @@ static lam_status begin_fit(lam_fit_state *fit) {
   if (!status) status = open_feeds(fit);
   if (!status) status = lam_trainer_take_class_weights(trainer, fit->data, options->class_weights, options->class_weight_count);
   if (!status) status = lam_trainer_plan(trainer, fit->batch);
-  if (!status) status = begin_history(fit);
+  if (!status) status = prepare_history(fit);
   if (!status) status = lam_trainer_prepare_metrics(trainer, fit->epochs);
+  if (!status) status = take_callbacks(fit);
   if (!status) status = begin_callbacks(fit);
   if (!status) status = record_class_names(trainer->model, fit->data);
-  if (status) return status;
+  return status;
+}
+
+/* Nothing refuses the fit any more: what the last one left may go. */
+static void leave_last_fit(const lam_fit_state *fit) {
+  lam_trainer *trainer = fit->trainer;
+  const lam_position *known = &trainer->position;
+  const lam_training training = training_of(fit);
+  for (size_t i = 0; i < fit->taken; i++) lam_hook_start(fit->options->callbacks[i], &training);
   lam_record_scaling(trainer->model, fit->data);
   trainer->stopped = false;
-  return LAM_OK;
+  if (fit->options->resume) {
+    lam_trainer_restore(trainer);
+    return;
+  }
+  trainer->position = (lam_position){ .steps = known->steps, .shuffles = known->shuffles, .epoch = fit->options->initial_epoch };
+  trainer->history_count = 0;
 }
 
 /* ---- steps and epochs --------------------------------------------------------------------------------------------- */
@@ -275,12 +300,14 @@ static lam_status run_epochs(lam_fit_state *fit) {
   lam_trainer *trainer = fit->trainer;
   lam_fp_mode mode = lam_fp_enter();
   lam_blas_enter(trainer->object.context);
-  lam_status status = lam_feed_start(&fit->feed, trainer->position.epoch, trainer->position.step, fit->epochs);
-  if (!status && fit->options->resume) lam_trainer_restore(trainer); /* from here on nothing refuses the fit */
+  bool resumes = fit->options->resume;
+  size_t epoch = resumes ? trainer->position.epoch : fit->options->initial_epoch, step = resumes ? trainer->position.step : 0;
+  lam_status status = lam_feed_start(&fit->feed, epoch, step, fit->epochs);
+  if (!status) leave_last_fit(fit);
   while (!status && !trainer->stopped && trainer->position.epoch < fit->epochs) status = run_epoch(fit);
   lam_feed_stop(&fit->feed);
   if (!status) lam_trainer_average(trainer);
-  for (size_t i = 0; i < fit->begun && !status; i++) {
+  for (size_t i = 0; i < fit->taken && !status; i++) {
     lam_hook *hook = fit->options->callbacks[i];
     if (hook->type->end) status = hook->type->end(hook, trainer);
   }
@@ -296,7 +323,7 @@ lam_status lam_fit(lam_trainer *trainer, const lam_dataset *data, const lam_fit_
   lam_fit_state fit = { .trainer = trainer, .options = options ? options : &defaults, .data = data };
   lam_status status = begin_fit(&fit);
   if (!status) status = run_epochs(&fit);
-  for (size_t i = 0; i < fit.begun; i++) fit.options->callbacks[i]->running = false;
+  for (size_t i = 0; i < fit.taken; i++) fit.options->callbacks[i]->running = false;
   trainer->class_weights = NULL;
   lam_feed_close(&fit.validation_feed, context);
   lam_feed_close(&fit.feed, context);

@@ -28,8 +28,6 @@ static void release_stopping(lam_object *object) {
 static lam_status begin_stopping(lam_hook *hook, const lam_training *training) {
   lam_stopping *s = (lam_stopping *)hook;
   size_t count = training->trainer->model->value_count;
-  hook->state.stopped_epoch = 0;
-  if (!training->resumes) hook->state.has_weights = false;
   if (!s->restores || count == s->weight_count) return LAM_OK;
   lam_release(hook->object.context, s->weights, s->weight_count * sizeof *s->weights);
   s->weights = lam_allocate_array(hook->object.context, count ? count : 1, sizeof *s->weights);

@@ -6,6 +6,9 @@
 
 #include <lamina.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { ROWS = 20, IN = 4 };
 
@@ -134,6 +137,74 @@ static void fit_options_are_checked(void **state) {
   lam_context_destroy(f.context);
 }
 
+/* What the last fit left. */
+typedef struct left {
+  size_t epochs;
+  double loss, value;
+  lam_hook_state stopping;
+  char log[512];
+} left;
+
+static left look(const lam_trainer *trainer, const lam_hook *stopping, const char *path) {
+  left l = { 0 };
+  const lam_epoch *history = lam_trainer_history(trainer, &l.epochs);
+  l.loss = history[l.epochs - 1].loss;
+  l.value = lam_trainer_metric_history(trainer, 0, l.epochs - 1, false);
+  assert_int_equal(lam_hook_get_state(stopping, &l.stopping), LAM_OK);
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  l.log[fread(l.log, 1, sizeof l.log - 1, file)] = 0;
+  fclose(file);
+  return l;
+}
+
+static void assert_left_alone(const left *now, const left *before) {
+  assert_int_equal(now->epochs, before->epochs);
+  assert_true(now->loss == before->loss && now->value == before->value);
+  assert_true(now->stopping.best == before->stopping.best && now->stopping.wait == before->stopping.wait);
+  assert_int_equal(now->stopping.stopped_epoch, before->stopping.stopped_epoch);
+  assert_string_equal(now->log, before->log);
+}
+
+static void a_fit_that_is_refused_late_leaves_what_the_last_one_left(void **state) {
+  (void)state;
+  fixture f = begin(10, LAM_SOFTMAX);
+  lam_dataset *data = data_of(&f, false);
+  char path[] = "/tmp/lamina_log_XXXXXX";
+  int descriptor = mkstemp(path);
+  assert_true(descriptor >= 0 && close(descriptor) == 0);
+  lam_trainer *trainer = lam_trainer_create(
+      f.model, &(lam_trainer_options){ .loss = LAM_SPARSE_CATEGORICAL_CROSSENTROPY, .optimizer = { .learning_rate = 3 } });
+  assert_non_null(lam_trainer_add_metric(trainer, &(lam_metric_options){ .type = LAM_METRIC_ACCURACY }));
+  lam_hook *stopping = lam_early_stopping(f.context, &(lam_early_stopping_options){ .monitor = "loss", .patience = 1 });
+  lam_hook *const good[] = { stopping, lam_csv_logger(f.context, path, NULL) };
+  lam_fit_options options = { .epochs = 50, .callbacks = good, .callback_count = 2 };
+  assert_int_equal(lam_fit(trainer, data, &options), LAM_OK);
+  assert_true(lam_trainer_stopped(trainer)); /* the rate is far too large */
+  left before = look(trainer, stopping, path);
+  assert_true(before.stopping.stopped_epoch > 0 && before.epochs > 1);
+
+  lam_hook *wrong = lam_early_stopping(f.context, &(lam_early_stopping_options){ .monitor = "nothing" });
+  lam_hook *const bad[] = { good[0], good[1], wrong };
+  for (int resume = 0; resume < 2; resume++) {
+    options = (lam_fit_options){ .epochs = 50, .callbacks = bad, .callback_count = 3, .resume = resume != 0 };
+    assert_int_equal(lam_fit(trainer, data, &options), LAM_UNKNOWN_NAME);
+    left now = look(trainer, stopping, path);
+    assert_left_alone(&now, &before);
+    assert_true(lam_trainer_stopped(trainer));
+  }
+  const size_t beyond = 10;
+  assert_non_null(lam_trainer_add_metric(
+      trainer, &(lam_metric_options){ .type = LAM_METRIC_RECALL, .class_ids = &beyond, .class_id_count = 1 }));
+  options = (lam_fit_options){ .callbacks = good, .callback_count = 2 };
+  assert_int_not_equal(lam_fit(trainer, data, &options), LAM_OK);
+  left now = look(trainer, stopping, path);
+  assert_left_alone(&now, &before);
+  assert_true(lam_trainer_stopped(trainer));
+  lam_context_destroy(f.context);
+  unlink(path);
+}
+
 static void trainer_options_are_checked(void **state) {
   (void)state;
   static const struct {
@@ -182,6 +253,7 @@ int main(void) {
     cmocka_unit_test(nan_and_infinity_in_the_data_name_their_place),
     cmocka_unit_test(data_of_another_width_are_refused),
     cmocka_unit_test(fit_options_are_checked),
+    cmocka_unit_test(a_fit_that_is_refused_late_leaves_what_the_last_one_left),
     cmocka_unit_test(trainer_options_are_checked),
     cmocka_unit_test(room_of_the_wrong_size_is_refused),
   };
