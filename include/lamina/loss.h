@@ -110,15 +110,15 @@ typedef lam_status (*lam_loss_function)(void *user, const lam_loss_call *call);
 /* A loss and its numbers. All zero but `loss`: as Keras. A number that its loss has no use for must be 0. */
 typedef struct lam_loss_options {
   lam_loss loss;
-  bool from_logits;        /* the cross-entropies, focal ones too */
-  lam_reduction reduction; /* a trainer takes all but none */
-  float weight;            /* of this loss in the total. 0: 1; LAM_ZERO: 0 */
-  float label_smoothing;   /* from 0 to 1, of the cross-entropies with dense targets: t (1 - s) + s/classes, binary s/2 */
-  bool ignore;             /* sparse_categorical_crossentropy: rows with this label count for nothing, and not among the rows */
-  int32_t ignore_class;    /* which may lie outside the classes: -1 */
-  float delta;             /* huber. 0: 1 */
-  float alpha, beta;       /* focal: alpha, 0.25; tversky: both, 0.5 */
-  float gamma;             /* focal. 0: 2; LAM_ZERO: 0 */
+  bool from_logits;           /* the cross-entropies, focal ones too */
+  lam_reduction reduction;    /* a trainer takes all but none */
+  float weight;               /* of this loss in the total. 0: 1; LAM_ZERO: 0 */
+  float label_smoothing;      /* from 0 to 1, of the cross-entropies with dense targets: t (1 - s) + s/classes, binary s/2 */
+  bool ignore;                /* sparse_categorical_crossentropy: rows with this label, and their weights, count nowhere */
+  int32_t ignore_class;       /* which may lie outside the classes: -1 */
+  float delta;                /* huber. 0: 1 */
+  float alpha, beta;          /* focal: alpha, 0.25; tversky: both, 0.5 */
+  float gamma;                /* focal. 0: 2; LAM_ZERO: 0 */
   bool apply_class_balancing; /* binary_focal_crossentropy: with alpha */
   bool each_row; /* tversky, dice: the loss of each row apart. Otherwise one for the whole batch, as Keras with axis None */
   lam_loss_function function; /* custom; files do not keep it */

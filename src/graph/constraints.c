@@ -72,7 +72,7 @@ static void constrain(lam_model *model, const lam_weight *weight) {
 }
 
 void lam_apply_constraints(lam_model *model, const bool *frozen) {
-  for (size_t i = 0; i < model->node_count; i++) {
+  for (size_t i = 0; model->constrained && i < model->node_count; i++) {
     const lam_model_node *node = &model->nodes[i];
     if (!node->first_use || (frozen && frozen[i])) continue;
     for (size_t j = 0; j < node->weight_count; j++)

@@ -113,11 +113,19 @@ static void run_loss(const lam_operation *operation, const lam_plan *plan, const
   }
 }
 
-/* What the weights add up to: what a loss that is divided by them, or that stands in every row, needs. */
-static double sum_of_weights(const float *weights, size_t rows) {
+/* What the weights add up to: what a loss that is divided by them, or that stands in every row, needs. Where rows are left out,
+ * their weights are too; and the losses of the others are already larger by the share that they are of all. */
+static double sum_of_weights(const lam_plan *plan, const lam_step *step, size_t output) {
+  const lam_loss_options *o = &plan->options.losses[output].options;
+  const int32_t *labels = (const int32_t *)(const void *)plan->targets[output];
   double sum = 0.0;
-  for (size_t i = 0; i < rows; i++) sum += (double)weights[i];
-  return sum;
+  size_t left = 0;
+  for (size_t i = 0; i < step->rows; i++) {
+    if (o->ignore && labels[i] == o->ignore_class) continue;
+    sum += (double)plan->weights[output][i];
+    left++;
+  }
+  return left && left < step->rows ? sum * (double)step->rows / (double)left : sum;
 }
 
 /* Operands: loss rows, gradient (data NULL: not wanted), weights. What weighs nothing is 0 even where its loss is not finite. */
@@ -127,7 +135,8 @@ static void run_weights(const lam_operation *operation, const lam_plan *plan, co
   size_t n = operation->columns;
   const float *weights = operation->operand[2].data;
   float *gradient = step->training ? operation->operand[1].data : NULL;
-  double rows = (double)step->rows, sum = loss->one || by_weights ? sum_of_weights(weights, step->rows) : rows;
+  size_t output = (size_t)operation->choice;
+  double rows = (double)step->rows, sum = loss->one || by_weights ? sum_of_weights(plan, step, output) : rows;
   float shared = (float)(sum / rows), inverse = by_weights && sum != 0.0 ? (float)(rows / sum) : 1.0f;
   for (size_t i = begin; i < end; i++) {
     float weight = weights[i], *row = &operation->operand[0].data[i];
@@ -198,7 +207,7 @@ static double output_loss(const lam_plan *plan, const lam_step *step, size_t out
   for (size_t i = 0; i < step->rows; i++) sum += (double)plan->losses[output][i];
   if (is_sum(loss)) return sum * (double)losses_in_a_row(plan, output);
   if (!plan->weights[output] || loss->options.reduction != LAM_REDUCTION_MEAN_WITH_SAMPLE_WEIGHT) return sum / (double)step->rows;
-  double weights = sum_of_weights(plan->weights[output], step->rows);
+  double weights = sum_of_weights(plan, step, output);
   return weights != 0.0 ? sum / weights : 0.0;
 }
 

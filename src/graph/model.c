@@ -204,6 +204,7 @@ lam_status lam_declare_rules(lam_shaping *shaping, lam_regularizer regularizer, 
   lam_weight *weight = &model->weights[model->weight_count - 1];
   weight->regularizer = regularizer;
   weight->constraint = constraint;
+  model->constrained = model->constrained || constraint.type != LAM_NO_CONSTRAINT;
   if (constraint.type <= LAM_NON_NEG && constraint.type != LAM_MAX_NORM) return LAM_OK;
   if (constraint.axis < weight->shape.rank) return LAM_OK;
   return lam_shape_fail(shaping, "its constraint is along axis %zu, but %s has %zu", constraint.axis, weight->name,

@@ -52,7 +52,8 @@ struct lam_model {
   uint64_t seed;   /* of its initial weights */
   lam_weight *weights;
   size_t weight_count, weight_capacity;
-  float *values; /* the block: trained weights, then the fixed ones */
+  bool constrained; /* a weight has a constraint */
+  float *values;    /* the block: trained weights, then the fixed ones */
   size_t value_count, trained_count;
   char **class_names; /* one allocation of class_bytes; NULL */
   size_t class_count, class_bytes;

@@ -66,16 +66,19 @@ static lam_term weighed(lam_tape *tape, const lam_reference_output *out, size_t 
   return out->weights ? lam_times(tape, loss, lam_constant(tape, (double)out->weights[row])) : loss;
 }
 
+static bool is_ignored(const lam_reference_output *out, int32_t label) {
+  return out->loss->options.ignore && label == out->loss->options.ignore_class;
+}
+
 /* The sum of the losses of rows; *left are the rows that are not to be ignored. */
 static lam_term sum_of_rows(lam_reference *r, const lam_reference_output *out, double *left) {
-  const lam_loss_options *o = &out->loss->options;
   lam_term sum = lam_constant(&r->tape, 0);
   for (size_t i = 0; i < r->rows * out->repeat; i++) {
     lam_reference_row row = out->row;
     int32_t label = 0;
     lam_reference_at_row(r, i / out->repeat);
     if (out->loss->labels) memcpy(&label, out->targets + i, sizeof label);
-    if (o->ignore && label == o->ignore_class) continue;
+    if (is_ignored(out, label)) continue;
     *left += 1;
     if (out->weights && out->weights[i / out->repeat] == 0.0f) continue;
     row.label = (size_t)label;
@@ -86,12 +89,18 @@ static lam_term sum_of_rows(lam_reference *r, const lam_reference_output *out, d
   return sum;
 }
 
-/* What a mean of rows' weighed losses is divided by, over the number of rows. */
+/* What a mean of rows' weighed losses is divided by, over the number of rows that are not to be ignored. */
 static double share_of_weights(const lam_reference *r, const lam_reference_output *out) {
-  double sum = 0;
+  double sum = 0, left = 0;
   if (!out->weights || out->loss->options.reduction != LAM_REDUCTION_MEAN_WITH_SAMPLE_WEIGHT) return 1;
-  for (size_t i = 0; i < r->rows; i++) sum += (double)out->weights[i];
-  return sum > 0 ? sum / (double)r->rows : 1;
+  for (size_t i = 0; i < r->rows; i++) {
+    int32_t label = 0;
+    if (out->loss->labels) memcpy(&label, out->targets + i, sizeof label);
+    if (is_ignored(out, label)) continue;
+    sum += (double)out->weights[i];
+    left += 1;
+  }
+  return sum > 0 ? sum / left : 1;
 }
 
 /* One loss for the whole batch stands in every row. */

@@ -59,6 +59,8 @@ const head heads[] = {
   { LOSS(TVERSKY), LAM_SIGMOID, YES_OR_NO, .weighted = true },
   { LOSS(SPARSE_CATEGORICAL_CROSSENTROPY, .ignore = true, .reduction = LAM_REDUCTION_SUM), LAM_SOFTMAX, .weighted = true },
   { LOSS(MEAN_SQUARED_ERROR, .reduction = LAM_REDUCTION_MEAN_WITH_SAMPLE_WEIGHT), LAM_LINEAR, NUMBERS, .weighted = true },
+  { LOSS(SPARSE_CATEGORICAL_CROSSENTROPY, .ignore = true, .reduction = LAM_REDUCTION_MEAN_WITH_SAMPLE_WEIGHT), LAM_SOFTMAX,
+    .weighted = true },
   { LOSS(DICE, .each_row = true), LAM_SOFTMAX, SHARES, .weighted = true },
 };
 const size_t head_count = sizeof heads / sizeof *heads;
