@@ -62,11 +62,32 @@ static bool name_taken(const lam_graph *graph, const char *name) {
   return false;
 }
 
-/* dense, dense_1, ... as Keras: the lowest number that is free. */
-static void name_layer(const lam_graph *graph, lam_layer *layer) {
-  (void)snprintf(layer->name, sizeof layer->name, "%s", layer->type->prefix);
-  for (size_t i = 1; name_taken(graph, layer->name); i++)
-    (void)snprintf(layer->name, sizeof layer->name, "%s_%zu", layer->type->prefix, i);
+/* The number of an automatic name with this prefix: 0 for "dense", 3 for "dense_3"; `most` for all that is none below that. */
+static size_t number_of_name(const char *name, const char *prefix, size_t length, size_t most) {
+  if (strncmp(name, prefix, length) != 0) return most;
+  const char *rest = name + length;
+  if (!*rest) return 0;
+  if (rest[0] != '_' || rest[1] < '1') return most;
+  size_t number = 0;
+  for (rest++; *rest >= '0' && *rest <= '9' && number < most; rest++) number = number * 10 + (size_t)(*rest - '0');
+  return *rest || number > most ? most : number;
+}
+
+/* dense, dense_1, ... as Keras: the lowest number that is free, which n nodes leave among n + 1. */
+static lam_status name_layer(const lam_graph *graph, lam_layer *layer) {
+  lam_context *context = graph->object.context;
+  const char *prefix = layer->type->prefix;
+  size_t length = strlen(prefix), most = graph->node_count + 1, number = 0;
+  bool *taken = lam_allocate_zero(context, most + 1);
+  if (!taken) return LAM_OUT_OF_MEMORY;
+  for (size_t i = 0; i < graph->node_count; i++) taken[number_of_name(graph->nodes[i].layer->name, prefix, length, most)] = true;
+  while (taken[number]) number++;
+  lam_release(context, taken, most + 1);
+  if (number)
+    (void)snprintf(layer->name, sizeof layer->name, "%s_%zu", prefix, number);
+  else
+    (void)snprintf(layer->name, sizeof layer->name, "%s", prefix);
+  return LAM_OK;
 }
 
 lam_status lam_layer_rename(lam_graph *graph, lam_layer *layer, const char *name) {
@@ -118,11 +139,7 @@ lam_node lam_graph_append_named(lam_graph *graph, const lam_layer_type *type, co
   layer->type = type;
   if (options) memcpy(layer->options, options, type->options_size);
   lam_node node = { graph, -1 };
-  lam_status status = LAM_OK;
-  if (name)
-    status = lam_layer_rename(graph, layer, name);
-  else
-    name_layer(graph, layer);
+  lam_status status = name ? lam_layer_rename(graph, layer, name) : name_layer(graph, layer);
   if (!status && type->check) status = type->check(context, layer);
   if (!status) node = append_node(graph, layer, inputs, count);
   if (!lam_node_ok(node)) lam_release(context, layer, size);

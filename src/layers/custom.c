@@ -216,10 +216,10 @@ static lam_status check_registration(lam_context *context, const lam_custom_laye
   return LAM_OK;
 }
 
-/* "TwoWords" as "two_words". */
+/* "TwoWords" as "two_words", with room left for a number behind it. */
 static void make_prefix(char *prefix, size_t room, const char *name) {
   size_t used = 0;
-  for (; *name && used + 2 < room; name++) {
+  for (; *name && used + 10 < room; name++) {
     bool upper = *name >= 'A' && *name <= 'Z';
     if (upper && used && prefix[used - 1] != '_') prefix[used++] = '_';
     prefix[used++] = upper ? (char)(*name - 'A' + 'a') : *name;

@@ -56,6 +56,29 @@ static void layers_are_named_as_keras_does_and_can_be_renamed(void **state) {
   lam_context_destroy(f.context);
 }
 
+static void a_name_that_is_given_up_or_has_no_number_is_free(void **state) {
+  (void)state;
+  static const char *const given[] = { "dense_1", "dense_01", "dense_3x", "dense_", "denser", "dense_99999999999999999999999" };
+  static const char *const automatic[] = { "dense", "dense_2", "dense_3", "dense_4" };
+  fixture f = begin();
+  lam_node x = lam_input(f.graph, vector(2)), out[10];
+  for (size_t i = 0; i < 6; i++) out[i] = x = lam_named(lam_dense(x, 2, NULL), given[i]);
+  for (size_t i = 6; i < 10; i++) out[i] = x = lam_dense(x, 2, NULL);
+  lam_model *model = lam_model_create(&x, 1);
+  assert_non_null(model);
+  lam_layer_info info;
+  for (size_t i = 0; i < 10; i++) {
+    assert_int_equal(lam_model_layer(model, (size_t)out[i].index, &info), LAM_OK);
+    assert_string_equal(info.name, i < 6 ? given[i] : automatic[i - 6]);
+  }
+  assert_true(lam_named(out[7], "other").index == out[7].index);
+  x = lam_dense(x, 2, NULL);
+  model = lam_model_create(&x, 1);
+  assert_int_equal(lam_model_layer(model, (size_t)x.index, &info), LAM_OK);
+  assert_string_equal(info.name, "dense_2");
+  lam_context_destroy(f.context);
+}
+
 static void sequential_and_functional_give_the_same_weights(void **state) {
   (void)state;
   fixture f = begin();
@@ -313,6 +336,7 @@ static void every_allocation_of_building_may_fail(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(layers_are_named_as_keras_does_and_can_be_renamed),
+    cmocka_unit_test(a_name_that_is_given_up_or_has_no_number_is_free),
     cmocka_unit_test(sequential_and_functional_give_the_same_weights),
     cmocka_unit_test(a_model_without_a_shape_is_built_later_and_an_input_that_fits_not_is_refused),
     cmocka_unit_test(a_layer_applied_twice_has_one_weight),

@@ -394,6 +394,28 @@ static void without_a_backward_pass_it_computes_and_is_not_trained(void **state)
   lam_context_destroy(context);
 }
 
+/* Each capital letter becomes two: the names of layers are cut, but not what tells them apart. */
+static void layers_of_a_type_with_the_longest_name_have_names_of_their_own(void **state) {
+  (void)state;
+  static const char name[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZABCD";
+  lam_context *context = lam_context_create(NULL);
+  assert_int_equal(lam_custom_register(context, &(lam_custom_layer){ .name = name, .forward = forward_only }), LAM_OK);
+  lam_node node = lam_input(lam_graph_create(context), (lam_shape){ { IN }, 1 });
+  for (size_t i = 0; i < 12; i++) node = lam_custom(name, &node, 1, NULL);
+  lam_model *model = lam_model_create(&node, 1);
+  assert_non_null(model);
+  char last[64] = "";
+  for (size_t i = 1; i < lam_model_layer_count(model); i++) {
+    lam_layer_info info;
+    assert_int_equal(lam_model_layer(model, i, &info), LAM_OK);
+    assert_string_not_equal(info.name, last);
+    assert_true(strlen(info.name) < sizeof last);
+    (void)snprintf(last, sizeof last, "%s", info.name);
+  }
+  assert_non_null(strstr(last, "_11"));
+  lam_context_destroy(context);
+}
+
 static void registrations_that_cannot_be_meant_are_refused(void **state) {
   (void)state;
   wave_user user;
@@ -546,6 +568,7 @@ int main(void) {
     cmocka_unit_test(a_shape_it_does_not_take_is_refused_in_its_words),
     cmocka_unit_test(a_type_that_nobody_registered_is_unknown),
     cmocka_unit_test(without_a_backward_pass_it_computes_and_is_not_trained),
+    cmocka_unit_test(layers_of_a_type_with_the_longest_name_have_names_of_their_own),
     cmocka_unit_test(registrations_that_cannot_be_meant_are_refused),
     cmocka_unit_test(weights_that_cannot_be_meant_are_refused),
     cmocka_unit_test(models_with_it_are_saved_and_loaded),
