@@ -27,15 +27,17 @@ static void run_part(void *argument, size_t worker, size_t begin, size_t end) {
 /* So many multiply-adds take about 50 microseconds, about what it takes to wake a thread. */
 static const double LEAST_SHARED = 6e6;
 
-/* At most 64 parts along the longer side, in multiples of a kernel's tile (12 rows by 32 columns). A worker takes neighbours
- * at once, and packs what they read of the other operand once. */
+size_t lam_gemm_part(size_t all, size_t tile) {
+  enum { MOST_PARTS = 64 };
+  return ((all - 1) / MOST_PARTS / tile + 1) * tile;
+}
+
+/* Along the longer side: a worker packs what its parts read of the other operand once. */
 static size_t cut(shared_product *p) {
-  enum { ROWS = 12, COLUMNS = 32, MOST_PARTS = 64 };
   p->by_rows = p->m >= p->n;
-  const size_t all = p->by_rows ? p->m : p->n, tile = p->by_rows ? ROWS : COLUMNS;
-  const size_t even = (all + MOST_PARTS - 1) / MOST_PARTS;
-  p->unit = (even + tile - 1) / tile * tile;
-  return (all + p->unit - 1) / p->unit;
+  const size_t all = p->by_rows ? p->m : p->n;
+  p->unit = lam_gemm_part(all, p->by_rows ? LAM_TILE_ROWS : LAM_TILE_COLUMNS);
+  return (all - 1) / p->unit + 1;
 }
 
 lam_status lam_gemm_run_shared(lam_context *context, lam_transpose transa, lam_transpose transb, size_t m, size_t n, size_t k,

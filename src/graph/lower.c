@@ -69,17 +69,16 @@ void lam_by_columns(lam_lowering *lowering) {
 /* What the native product is cut into: rows of a weight gradient, which are where they are for the optimizer; of others columns,
  * as long as there are enough of them, since each part reads all rows. */
 static void by_native_grid(const lam_plan *plan, lam_operation *operation, bool gradient) {
-  enum { MOST_PARTS = 64, LEAST_ROWS = 96, LEAST_COLUMNS = 128, ROWS = 12, COLUMNS = 32 }; /* the last two: of a kernel's tile */
+  enum { LEAST_ROWS = 96, LEAST_COLUMNS = 128 };
   size_t rows = gradient ? operation->inner : plan->options.max_rows * operation->repeat;
-  if (gradient || operation->columns < LEAST_COLUMNS) {
-    if (rows < LEAST_ROWS) return;
-    operation->unit = ((rows - 1) / MOST_PARTS / ROWS + 1) * ROWS;
+  if (!gradient && operation->columns >= LEAST_COLUMNS) {
+    operation->unit = lam_gemm_part(operation->columns, LAM_TILE_COLUMNS);
+    operation->units = (operation->columns - 1) / operation->unit + 1;
+  } else if (rows >= LEAST_ROWS) {
+    operation->unit = lam_gemm_part(rows, LAM_TILE_ROWS);
     operation->units = gradient ? (rows - 1) / operation->unit + 1 : 0;
     operation->by_rows = true;
-    return;
   }
-  operation->unit = ((operation->columns - 1) / MOST_PARTS / COLUMNS + 1) * COLUMNS;
-  operation->units = (operation->columns - 1) / operation->unit + 1;
 }
 
 /* "auto" decides when the buffers are there. */

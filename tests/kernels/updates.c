@@ -30,10 +30,38 @@ static double product;
 
 static double square(double x) { return x * x; }
 
+KERNEL(sgd, sgd(w, g, 0.01f, count))
+KERNEL(momentum, sgd_momentum(w, m, g, 0.01f, 0.9f, count))
+KERNEL(nesterov, sgd_nesterov(w, m, g, 0.01f, 0.9f, count))
+FORMULA(sgd) {
+  n->w -= (double)0.01f * g;
+  return fabs((double)0.01f * g);
+}
+FORMULA(momentum) {
+  double size = (double)0.9f * fabs(n->m) + fabs((double)0.01f * g);
+  n->m = (double)0.9f * n->m - (double)0.01f * g;
+  n->w += n->m;
+  return size;
+}
+FORMULA(nesterov) {
+  double size = (double)0.9f * fabs(n->m) + fabs((double)0.01f * g);
+  n->m = (double)0.9f * n->m - (double)0.01f * g;
+  n->w += (double)0.9f * n->m - (double)0.01f * g;
+  return size + fabs((double)0.01f * g);
+}
+
 KERNEL(rmsprop, rmsprop(w, v, g, 0.001f, 0.9f, 1e-7f, count))
 FORMULA(rmsprop) {
   n->v = 0.9 * n->v + (1 - 0.9) * g * g;
   double change = (double)0.001f * g / sqrt(n->v + (double)1e-7f);
+  n->w -= change;
+  return fabs(change);
+}
+
+KERNEL(outside, rmsprop_epsilon_outside(w, v, g, 0.001f, 0.9f, 0.125f, count))
+FORMULA(outside) {
+  n->v = 0.9 * n->v + (1 - 0.9) * g * g;
+  double change = (double)0.001f * g / (sqrt(n->v) + 0.125);
   n->w -= change;
   return fabs(change);
 }
@@ -165,9 +193,10 @@ typedef struct rule {
 #define RULE(name)                                                                                                               \
   { #name, run_##name, formula_##name }
 static const rule rules[] = {
-  RULE(rmsprop), RULE(moving),         RULE(centered),      RULE(moving_centered), RULE(adam),
-  RULE(amsgrad), RULE(adamax),         RULE(nadam),         RULE(adagrad),         RULE(adadelta),
-  RULE(lion),    RULE(moving_average), RULE(decay_and_add), RULE(scale_and_clip),  RULE(ftrl),
+  RULE(sgd),      RULE(momentum),        RULE(nesterov), RULE(rmsprop),        RULE(outside),       RULE(moving),
+  RULE(centered), RULE(moving_centered), RULE(adam),     RULE(amsgrad),        RULE(adamax),        RULE(nadam),
+  RULE(adagrad),  RULE(adadelta),        RULE(lion),     RULE(moving_average), RULE(decay_and_add), RULE(scale_and_clip),
+  RULE(ftrl),
 };
 
 /* ---- the comparison ----------------------------------------------------------------------------------------------- */
