@@ -240,7 +240,8 @@ typedef struct lam_predict_options {
 LAM_API lam_status lam_predict(lam_model *model, const lam_dataset *data, const lam_predict_options *options, float *outputs,
                                size_t count);
 
-/* The class of each row (see lam_session_classes) into `classes`, `count` being the number of rows. Since 0.1. */
+/* The class of each row (see lam_session_classes), by the output that the options say, into `classes`, `count` being the number
+ * of rows. Since 0.1. */
 LAM_API lam_status lam_predict_classes(lam_model *model, const lam_dataset *data, const lam_predict_options *options,
                                        int32_t *classes, size_t count);
 

@@ -188,8 +188,8 @@ static lam_status check_application(const lam_model *model, const lam_node *node
     return lam_fail(context, LAM_INVALID_ARGUMENT, "the model takes %zu input%s, not %zu", model->input_count,
                     model->input_count == 1 ? "" : "s", count);
   for (size_t i = 0; i < count; i++) {
-    if (!lam_node_ok(nodes[i])) return LAM_NO_HANDLE;
-    if (nodes[i].graph != nodes[0].graph)
+    if (lam_node_failed(nodes[i])) return LAM_NO_HANDLE;
+    if (nodes[i].graph != nodes[0].graph || !lam_node_ok(nodes[i]))
       return lam_fail(context, LAM_INVALID_ARGUMENT, "input %zu of the model is a node of another graph", i);
   }
   if (nodes[0].graph->object.context != context)

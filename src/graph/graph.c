@@ -112,9 +112,9 @@ static lam_status check_inputs(lam_graph *graph, const lam_layer_type *type, con
                     type->most_inputs > type->least_inputs ? "at least " : "", type->least_inputs,
                     type->least_inputs == 1 ? "" : "s", count);
   for (size_t i = 0; i < count; i++) {
-    if (!lam_node_ok(inputs[i])) return LAM_NO_HANDLE;
-    if (inputs[i].graph != graph || (size_t)inputs[i].index >= graph->node_count)
-      return lam_fail(context, LAM_INVALID_ARGUMENT, "input %zu of a %s layer is a node of another graph", i, type->name);
+    if (lam_node_failed(inputs[i])) return LAM_NO_HANDLE;
+    if (inputs[i].graph != graph || !lam_node_ok(inputs[i]))
+      return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: its input %zu is a node of another graph", type->name, i);
   }
   return LAM_OK;
 }
@@ -174,6 +174,6 @@ lam_node lam_trainable(lam_node node, bool trainable) {
 lam_node lam_apply(lam_node layer, const lam_node *inputs, size_t count) {
   if (!lam_node_ok(layer)) return failed_node(layer.graph);
   lam_layer *shared = layer.graph->nodes[layer.index].layer;
-  if (!inputs || check_inputs(layer.graph, shared->type, inputs, count)) return failed_node(layer.graph);
+  if (check_inputs(layer.graph, shared->type, inputs, inputs ? count : 0)) return failed_node(layer.graph);
   return append_node(layer.graph, shared, inputs, count);
 }

@@ -84,8 +84,12 @@ lam_layer *lam_layer_copy(lam_context *context, const lam_layer *layer);
 lam_regularizer lam_layer_activity(const lam_layer *layer);
 static inline bool lam_regularizes(lam_regularizer regularizer) { return regularizer.l1 > 0.0f || regularizer.l2 > 0.0f; }
 
-/* True where the node is one that was made. */
-static inline bool lam_node_ok(lam_node node) { return node.graph && node.index >= 0; }
+/* True where the node is one that was made, whatever else a caller's memory may hold. */
+static inline bool lam_node_ok(lam_node node) {
+  return node.graph && node.index >= 0 && (size_t)node.index < node.graph->node_count;
+}
+/* True where it says that making it failed, and why is known. */
+static inline bool lam_node_failed(lam_node node) { return !node.graph || node.index < 0; }
 
 /* ---- inferring shapes --------------------------------------------------------------------------------------------- */
 

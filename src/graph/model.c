@@ -137,7 +137,7 @@ lam_model *lam_model_create(const lam_node *outputs, size_t count) {
   while (i < count && outputs[i].graph == graph && lam_node_ok(outputs[i])) indices[i] = outputs[i].index, i++;
   if (i == count)
     model = lam_model_from_graph(graph, indices, count);
-  else if (lam_node_ok(outputs[i]))
+  else if (!lam_node_failed(outputs[i]))
     (void)lam_fail(context, LAM_INVALID_ARGUMENT, "output %zu of the model is a node of another graph", i);
   lam_release(context, indices, count * sizeof *indices);
   return model;

@@ -170,17 +170,17 @@ lam_status lam_session_run(lam_session *session, const lam_array *inputs, size_t
   return status ? session_fail(session, status, "%s", session->plan->failure->message) : LAM_OK;
 }
 
-void lam_session_tell_classes(const lam_session *session, const lam_step *step, int32_t *classes) {
+void lam_session_tell_classes(const lam_session *session, const lam_step *step, size_t output, int32_t *classes) {
   const lam_model *model = session->model;
   const lam_plan *plan = session->plan;
-  const lam_model_node *node = &model->nodes[model->outputs[0]];
-  const float *y = plan->raw_outputs[0];
+  const lam_model_node *node = &model->nodes[model->outputs[output]];
+  const float *y = plan->raw_outputs[output];
   if (node->width > 1) {
     plan->kernels->argmax(classes, y, node->width, step->rows, node->width);
     return;
   }
   /* The logit of 0.5 is 0. */
-  bool logit = plan->outputs[0] != y || lam_model_probabilities(model, 0) == LAM_SIGMOID;
+  bool logit = plan->outputs[output] != y || lam_model_probabilities(model, output) == LAM_SIGMOID;
   for (size_t i = 0; i < step->rows; i++) classes[i] = y[i] > (logit ? 0.0f : 0.5f);
 }
 
@@ -195,7 +195,7 @@ lam_status lam_session_classes(lam_session *session, const lam_array *inputs, si
   for (size_t first = 0; first < count && !status; first += session->block) {
     lam_step step = step_at(session, first, count);
     status = forward_rows(session, &step, inputs, first);
-    if (!status) lam_session_tell_classes(session, &step, classes + first);
+    if (!status) lam_session_tell_classes(session, &step, 0, classes + first);
   }
   lam_fp_leave(mode);
   return status ? session_fail(session, status, "%s", session->plan->failure->message) : LAM_OK;

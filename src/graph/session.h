@@ -17,7 +17,7 @@ struct lam_session {
 
 /* A call with many rows goes through the network in blocks of `block`. */
 lam_session *lam_session_open(lam_model *model, size_t max_rows, lam_output_kind kind, const struct lam_gemm *gemm);
-/* The classes of the rows whose forward operations have run. */
-void lam_session_tell_classes(const lam_session *session, const lam_step *step, int32_t *classes);
+/* The classes by an output of the rows whose forward operations have run. */
+void lam_session_tell_classes(const lam_session *session, const lam_step *step, size_t output, int32_t *classes);
 
 #endif

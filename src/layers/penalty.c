@@ -27,6 +27,11 @@ lam_status lam_check_constraint(lam_context *context, const char *layer, const c
     if (!(numbers[i].value >= 0.0f && numbers[i].value <= numbers[i].most))
       return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: %s of the %s constraint is %s; it is at least 0 and %s", layer,
                       numbers[i].name, what, lam_format_float(text, numbers[i].value), i == 2 ? "at most 1" : "finite");
+  float most = constraint.max_value == 0.0f ? 1.0f : constraint.max_value;
+  char least[32];
+  if (constraint.type == LAM_MIN_MAX_NORM && constraint.min_value > most)
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "%s: min_value of the %s constraint is %s, its max_value %s", layer, what,
+                    lam_format_float(least, constraint.min_value), lam_format_float(text, most));
   return LAM_OK;
 }
 

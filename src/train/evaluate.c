@@ -243,7 +243,7 @@ static lam_status predict(lam_model *model, const lam_dataset *data, const lam_p
     gather_inputs(session->plan, data, rows, step.rows);
     status = lam_plan_forward(session->plan, &step);
     if (classes && !status) {
-      lam_session_tell_classes(session, &step, classes + first);
+      lam_session_tell_classes(session, &step, options->output, classes + first);
       continue;
     }
     if (!status) status = lam_plan_finish(session->plan, &step);

@@ -293,7 +293,38 @@ static void bad_arguments_have_sentences(void **state) {
   lam_graph *other = lam_graph_create(f.context);
   lam_node nodes[] = { lam_input(other, vector(4)), x };
   assert_true(lam_merge(LAM_MERGE_ADD, nodes, 2).index < 0);
-  assert_says(&f, LAM_INVALID_ARGUMENT, "input 1 of a Add layer is a node of another graph");
+  assert_says(&f, LAM_INVALID_ARGUMENT, "Add: its input 1 is a node of another graph");
+  lam_dense_options reversed = { .kernel_constraint = { .type = LAM_MIN_MAX_NORM, .min_value = 1.5f } };
+  assert_true(lam_dense(x, 2, &reversed).index < 0);
+  assert_says(&f, LAM_INVALID_ARGUMENT, "dense_1: min_value of the kernel constraint is 1.5, its max_value 1");
+  lam_context_destroy(f.context);
+}
+
+static void a_node_that_nobody_made_is_none(void **state) {
+  (void)state;
+  fixture f = begin();
+  lam_node x = lam_dense(lam_input(f.graph, vector(4)), 2, NULL), beyond = { f.graph, 77 };
+  assert_null(lam_model_create(&beyond, 1));
+  assert_says(&f, LAM_INVALID_ARGUMENT, "output 0 of the model is a node of another graph");
+  lam_model *model = lam_model_create(&x, 1);
+  assert_non_null(model);
+  assert_true(lam_apply_model(model, NULL, &beyond, 1, NULL).index < 0);
+  assert_says(&f, LAM_INVALID_ARGUMENT, "input 0 of the model is a node of another graph");
+  lam_node (*const one[])(lam_node) = { lam_flatten, lam_normalization };
+  for (size_t i = 0; i < 2; i++) {
+    lam_graph *graph = lam_graph_create(f.context);
+    x = lam_input(graph, vector(4));
+    assert_true(one[i]((lam_node){ graph, 5 }).index < 0);
+    assert_null(lam_model_create(&x, 1));
+  }
+  lam_node in = lam_input(lam_graph_create(f.context), vector(4));
+  x = lam_dense(in, 4, NULL);
+  assert_true(lam_apply(x, NULL, 0).index < 0);
+  assert_says(&f, LAM_INVALID_ARGUMENT, "Dense takes 1 input, not 0");
+  beyond.graph = in.graph;
+  assert_true(lam_named(beyond, "name").index < 0);
+  assert_true(lam_trainable(beyond, false).index < 0);
+  assert_true(lam_apply(beyond, &in, 1).index < 0);
   lam_context_destroy(f.context);
 }
 
@@ -348,6 +379,7 @@ int main(void) {
     cmocka_unit_test(an_unconnected_input_is_named),
     cmocka_unit_test(one_failure_makes_the_whole_chain_fail_and_its_sentence_stays),
     cmocka_unit_test(bad_arguments_have_sentences),
+    cmocka_unit_test(a_node_that_nobody_made_is_none),
     cmocka_unit_test(weights_are_set_by_name_and_size),
     cmocka_unit_test(every_allocation_of_building_may_fail),
   };

@@ -91,6 +91,39 @@ static void a_small_network_learns_with_every_optimizer(void **state) {
   }
 }
 
+/* Two outputs of unlike kinds: a class of four, and yes or no by a logit. */
+static void classes_are_those_of_the_output_that_is_asked_for(void **state) {
+  (void)state;
+  enum { N = 9 };
+  float in[N][4], out[N * 4];
+  int32_t found[N];
+  lam_random_normal(&in[0][0], N * 4, 5, 0, 0);
+  lam_context *context = lam_context_create(NULL);
+  lam_node node = lam_input(lam_graph_create(context), (lam_shape){ { 4 }, 1 });
+  lam_node ends[] = { lam_dense(node, 4, &(lam_dense_options){ .activation = LAM_SOFTMAX }), lam_dense(node, 1, NULL) };
+  lam_model *model = lam_model_create(ends, 2);
+  const lam_loss_options losses[] = { { .loss = LAM_SPARSE_CATEGORICAL_CROSSENTROPY },
+                                      { .loss = LAM_BINARY_CROSSENTROPY, .from_logits = true } };
+  assert_non_null(lam_trainer_create(model, &(lam_trainer_options){ .losses = losses, .loss_count = 2 }));
+  lam_dataset *data = lam_dataset_create(context, &(lam_array){ .data = in, .rows = N, .shape = { { 4 }, 1 } }, 1, NULL, 0);
+  size_t ones = 0;
+  for (size_t output = 0; output < 2; output++) {
+    const lam_predict_options options = { .output = output };
+    size_t width = output == 0 ? 4 : 1;
+    assert_int_equal(lam_predict(model, data, &options, out, N * width), LAM_OK);
+    assert_int_equal(lam_predict_classes(model, data, &options, found, N), LAM_OK);
+    for (size_t i = 0; i < N; i++) {
+      int32_t best = 0;
+      for (size_t j = 1; j < width; j++)
+        if (out[i * width + j] > out[i * width + (size_t)best]) best = (int32_t)j;
+      assert_int_equal(found[i], width > 1 ? best : out[i] > 0);
+      ones += width == 1 && out[i] > 0;
+    }
+  }
+  assert_true(ones > 0 && ones < N);
+  lam_context_destroy(context);
+}
+
 static uint64_t train_hash(lam_context_options options, size_t batch) {
   fixture f = begin(options, adam);
   lam_status status = lam_fit(f.trainer, f.data, &(lam_fit_options){ .epochs = 3, .batch_size = batch });
@@ -246,6 +279,7 @@ static void every_allocation_of_training_may_fail(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_small_network_learns_with_every_optimizer),
+    cmocka_unit_test(classes_are_those_of_the_output_that_is_asked_for),
     cmocka_unit_test(any_number_of_threads_gives_the_same_bits_with_every_backend),
     cmocka_unit_test(a_fit_that_was_stopped_goes_on_to_the_same_bits),
     cmocka_unit_test(a_last_batch_may_be_smaller_and_weighs_less),
