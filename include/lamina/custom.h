@@ -82,7 +82,7 @@ typedef struct lam_custom_layer {
   size_t least_inputs, most_inputs; /* 0: 1, and as least_inputs */
   lam_status (*shape)(lam_custom_shaping *shaping); /* NULL: the shape of the first input, and no weights. May be called often */
   lam_status (*forward)(lam_custom_pass *pass);
-  lam_status (*backward)(lam_custom_pass *pass); /* NULL: nothing at or below it can be trained */
+  lam_status (*backward)(lam_custom_pass *pass); /* NULL: nothing at or below it can be trained. lam_gradient_check checks it */
   void *user;                                    /* for the functions; must outlive the context */
   uint64_t reserved[8];
 } lam_custom_layer;

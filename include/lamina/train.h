@@ -290,9 +290,15 @@ typedef struct lam_gradient_report {
 /* Compares the gradients that the next step of fit would use, on these rows and with the noise it would draw, with derivatives of
  * the loss computed in double, all at once, by plain loops that share nothing with the kernels. `bound` is a first-order bound of
  * rounding errors, derived for each gradient from this network, its weights and these rows (docs/numerics.md). The weights and
- * the optimizer's state stay as they are; memory is 100 bytes for each number of the network on these rows. Errors: as lam_fit
- * before the first step; LAM_UNSUPPORTED for a layer or a loss that has no reference; LAM_INVALID_DATA where no row is left.
- * Since 0.1. */
+ * the optimizer's state stay as they are; memory is 100 bytes for each number of the network on these rows.
+ *
+ * Layers and losses from outside are compared with differences of what they give themselves: their functions are called four
+ * times for each number of a row and each of their weights, and what is within about a thousandth of the truth is within the
+ * bound. That holds for functions whose results are right to 2^-18 of the largest one, and that do not bend much over a 128th of
+ * the largest number they get. Rows next to their kinks are left out, too; their rows must not depend on each other.
+ *
+ * Errors: as lam_fit before the first step; LAM_UNSUPPORTED for a layer from outside whose rows do; LAM_INVALID_DATA where no
+ * row is left; what a function from outside returns. Since 0.1. */
 LAM_API lam_status lam_gradient_check(lam_trainer *trainer, const lam_dataset *data, const lam_gradient_check_options *options,
                                       lam_gradient_report *report);
 

@@ -113,6 +113,7 @@ static lam_custom_call *emit(const lam_layer *layer, lam_lowering *lowering, con
   lam_operation *operation = call && failure ? lam_emit(lowering, name, run) : NULL;
   if (!operation) return NULL;
   operation->units = 1; /* on the thread that runs the plan */
+  operation->inner = lam_node_number(lowering);
   operation->weight = (const float *)(const void *)call;
   lam_shape *shapes = (lam_shape *)(void *)(call + 1);
   for (size_t i = 0; i < inputs; i++) shapes[i] = *lam_input_shape(lowering, i);
@@ -137,6 +138,25 @@ static lam_custom_call *emit(const lam_layer *layer, lam_lowering *lowering, con
   size_t saved = lam_saved_width(lowering);
   if (saved && lam_has_backward(lowering)) lam_bind_place(lowering, &call->pass.saved, lam_saved_numbers(lowering, saved, false));
   return call;
+}
+
+const lam_custom_pass *lam_custom_pass_of(const lam_plan *plan, size_t node, bool backward) {
+  for (size_t i = 0; i < plan->operation_count; i++) {
+    const lam_operation *operation = &plan->operations[i];
+    if (operation->run != run || operation->inner != node) continue;
+    const lam_custom_call *call = (const lam_custom_call *)(const void *)operation->weight;
+    if ((call->pass.output_gradient != NULL) == backward) return &call->pass;
+  }
+  return NULL;
+}
+
+lam_status lam_custom_run_forward(const lam_layer *layer, lam_custom_pass *pass) {
+  const lam_custom_type *type = type_of(layer);
+  lam_status status = type->custom.forward(pass);
+  pass->message[sizeof pass->message - 1] = 0;
+  if (!status) return LAM_OK;
+  return lam_fail(type->object.context, status, "%s (%s), forward pass: %s", layer->name, layer->type->name,
+                  pass->message[0] ? pass->message : lam_status_text(status));
 }
 
 static lam_status forward(const lam_layer *layer, lam_lowering *lowering) {
@@ -246,6 +266,16 @@ static lam_status copy_table(lam_custom_type *type, const lam_custom_layer *laye
   return LAM_OK;
 }
 
+/* The context ends what it owns newest first; graphs that were there before a type may have layers of it. */
+static void make_oldest(lam_object *object) {
+  lam_object *head = &object->context->objects;
+  object->previous->next = object->next;
+  object->next->previous = object->previous;
+  object->previous = head->previous;
+  object->next = head;
+  object->previous->next = head->previous = object;
+}
+
 lam_status lam_custom_register(lam_context *context, const lam_custom_layer *layer) {
   if (!context || context->unusable || !layer) return LAM_NO_HANDLE;
   lam_status status = check_registration(context, layer);
@@ -253,6 +283,7 @@ lam_status lam_custom_register(lam_context *context, const lam_custom_layer *lay
   lam_custom_type *type = lam_object_create(context, sizeof *type, custom_release);
   if (!type) return LAM_OUT_OF_MEMORY;
   type->custom = *layer;
+  make_oldest(&type->object);
   if (copy_table(type, layer)) return lam_object_destroy(type), LAM_OUT_OF_MEMORY;
   make_prefix(type->prefix, sizeof type->prefix, layer->name);
   size_t least = layer->least_inputs ? layer->least_inputs : 1;

@@ -32,4 +32,9 @@ const lam_layer_type *lam_custom_type_find(const lam_context *context, const cha
 lam_status lam_custom_unknown(lam_context *context, const char *name);
 bool lam_layer_is_custom(const lam_layer *layer);
 
+/* The pass of a node in a plan, with the memory it works on, or NULL where the plan has none. */
+const lam_custom_pass *lam_custom_pass_of(const lam_plan *plan, size_t node, bool backward);
+/* Another forward pass of the layer; the context gets the sentence where it fails. */
+lam_status lam_custom_run_forward(const lam_layer *layer, lam_custom_pass *pass);
+
 #endif

@@ -3,6 +3,7 @@
  * The reference as a whole: inputs and weights become numbers of the tape, layers and losses follow.
  */
 #include "train/reference.h"
+#include "layers/custom.h"
 
 #include <string.h>
 
@@ -41,12 +42,17 @@ static lam_term line_up(lam_tape *tape, const lam_term *y, size_t count) {
   return first;
 }
 
+static lam_reference_layer *reference_of(const lam_layer *layer) {
+  return lam_layer_is_custom(layer) ? lam_reference_outside_layer : lam_reference_layer_of(layer->type);
+}
+
 static void run_node(lam_reference *r, size_t index) {
   const lam_model_node *node = &r->model->nodes[index];
   size_t count = r->rows * node->width;
   if (node->input_count == 0) return; /* an input */
   lam_reference_at_row(r, 0);
-  lam_reference_layer_of(node->layer->type)(r, index, r->room);
+  reference_of(node->layer)(r, index, r->room);
+  if (r->tape.status) return;
   const lam_reference_function *function = &r->functions[index];
   size_t n = node->shape.size[node->shape.rank - 1];
   for (size_t at = 0; at < count && function->activation != LAM_LINEAR; at += n) {
@@ -95,7 +101,7 @@ static lam_status check_supported(const lam_reference *r) {
   lam_context *context = r->model->object.context;
   for (size_t i = 0; i < r->model->node_count; i++) {
     const lam_model_node *node = &r->model->nodes[i];
-    if (node->input_count && !lam_reference_layer_of(node->layer->type))
+    if (node->input_count && !reference_of(node->layer))
       return lam_fail(context, LAM_UNSUPPORTED, "%s (%s): this type of layer has no reference to compare gradients with",
                       node->layer->name, node->layer->type->name);
   }

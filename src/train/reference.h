@@ -62,6 +62,11 @@ typedef struct lam_reference_row {
 lam_term lam_reference_row_loss(const lam_reference_row *row);
 bool lam_reference_has_loss(lam_loss loss);
 
+/* A layer from outside, and the losses of all rows of an output whose loss is a function from outside, `first` being the first
+ * number of the output: by differences of what they give (reference_outside.c). */
+lam_reference_layer lam_reference_outside_layer;
+void lam_reference_outside_loss(lam_reference *reference, size_t output, lam_term first, lam_term *losses);
+
 /* The loss of the batch, of all outputs, with penalties (reference_total.c). */
 lam_term lam_reference_total(lam_reference *reference);
 

@@ -58,7 +58,8 @@ static lam_reference_output output_of(lam_reference *r, size_t output) {
                                  .y = r->first[r->model->outputs[output]],
                                  .count = node->width / out.repeat,
                                  .logits = lam_plan_takes_logits(r->plan, output) };
-  if (!loss->labels) out.row.t = add_targets(r, loss, out.targets, r->rows * node->width, out.row.count);
+  if (!loss->labels && which != LAM_CUSTOM_LOSS)
+    out.row.t = add_targets(r, loss, out.targets, r->rows * node->width, out.row.count);
   return out;
 }
 
@@ -71,7 +72,9 @@ static bool is_ignored(const lam_reference_output *out, int32_t label) {
 }
 
 /* The sum of the losses of rows; *left are the rows that are not to be ignored. */
-static lam_term sum_of_rows(lam_reference *r, const lam_reference_output *out, double *left) {
+static lam_term sum_of_rows(lam_reference *r, size_t output, const lam_reference_output *out, double *left) {
+  bool outside = out->loss->options.loss == LAM_CUSTOM_LOSS;
+  if (outside) lam_reference_outside_loss(r, output, out->row.y, r->room);
   lam_term sum = lam_constant(&r->tape, 0);
   for (size_t i = 0; i < r->rows * out->repeat; i++) {
     lam_reference_row row = out->row;
@@ -84,7 +87,8 @@ static lam_term sum_of_rows(lam_reference *r, const lam_reference_output *out, d
     row.label = (size_t)label;
     row.y += (lam_term)(i * row.count);
     row.t += (lam_term)(i * row.count);
-    sum = lam_plus(&r->tape, sum, weighed(&r->tape, out, i / out->repeat, lam_reference_row_loss(&row)));
+    lam_term loss = outside ? r->room[i] : lam_reference_row_loss(&row);
+    sum = lam_plus(&r->tape, sum, weighed(&r->tape, out, i / out->repeat, loss));
   }
   return sum;
 }
@@ -117,7 +121,7 @@ static lam_term output_loss(lam_reference *r, size_t output) {
   lam_reference_output out = output_of(r, output);
   const lam_loss_options *o = &out.loss->options;
   double left = 0, count = (double)(r->rows * out.repeat), factor = 1;
-  lam_term loss = out.loss->one ? one_loss(r, &out) : sum_of_rows(r, &out, &left);
+  lam_term loss = out.loss->one ? one_loss(r, &out) : sum_of_rows(r, output, &out, &left);
   if (o->ignore) count = left + 1e-7;
   if (o->reduction == LAM_REDUCTION_SUM && !out.loss->one)
     factor = (double)out.size / (double)out.repeat;

@@ -394,6 +394,21 @@ static void without_a_backward_pass_it_computes_and_is_not_trained(void **state)
   lam_context_destroy(context);
 }
 
+/* The allocator overwrites what goes back to it: a graph that reads a type when both end is found out. */
+static void a_type_may_be_registered_when_the_graph_is_there(void **state) {
+  (void)state;
+  test_memory memory = { 0 };
+  lam_context *context = lam_context_create(&(lam_context_options){ .allocator = test_allocator(&memory) });
+  lam_node node = lam_input(lam_graph_create(context), (lam_shape){ { IN }, 1 });
+  wave_user user;
+  lam_custom_layer type = wave(&user);
+  assert_int_equal(lam_custom_register(context, &type), LAM_OK);
+  node = lam_custom("Wave", &node, 1, &options);
+  assert_non_null(lam_model_create(&node, 1));
+  lam_context_destroy(context);
+  assert_int_equal(memory.live_blocks, 0);
+}
+
 /* Each capital letter becomes two: the names of layers are cut, but not what tells them apart. */
 static void layers_of_a_type_with_the_longest_name_have_names_of_their_own(void **state) {
   (void)state;
@@ -568,6 +583,7 @@ int main(void) {
     cmocka_unit_test(a_shape_it_does_not_take_is_refused_in_its_words),
     cmocka_unit_test(a_type_that_nobody_registered_is_unknown),
     cmocka_unit_test(without_a_backward_pass_it_computes_and_is_not_trained),
+    cmocka_unit_test(a_type_may_be_registered_when_the_graph_is_there),
     cmocka_unit_test(layers_of_a_type_with_the_longest_name_have_names_of_their_own),
     cmocka_unit_test(registrations_that_cannot_be_meant_are_refused),
     cmocka_unit_test(weights_that_cannot_be_meant_are_refused),
