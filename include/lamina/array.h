@@ -46,7 +46,8 @@ typedef struct lam_array {
   /* What the network sees of each element is scale * element + offset. A scale of 0 leaves both to the model: what it was trained
    * with (lam_model_input_scaling), else 1/255 and 0 for LAM_UINT8, 1 and 0 for the others. Targets are taken as they are. */
   float scale, offset;
-  /* Not 0: integer elements, one a row, each presented as a row of this many floats with a 1 at the label (one-hot). */
+  /* Not 0: integer elements, one a row, each presented as a row of this many floats with a 1 at the label (one-hot). A label
+   * beyond them is refused in datasets; in sessions and lam_forward, which do not look at values, its row is zeros. */
   size_t one_hot;
   uint64_t reserved[2];
 } lam_array;

@@ -29,6 +29,7 @@ LAM_API lam_model *lam_model_create(const lam_node *outputs, size_t count);
  * one whose shapes agree; shapes that do not are LAM_INVALID_SHAPE. Since 0.1. */
 LAM_API lam_status lam_model_build(lam_model *model, const lam_shape *inputs, size_t count);
 
+/* One that trainers or sessions use goes with the last of them. Since 0.1. */
 LAM_API void lam_model_destroy(lam_model *model);
 
 /* A new model that computes the same with fewer layers: dense layers with no activation between them are one, since

@@ -34,7 +34,7 @@ typedef struct lam_trainer_options {
 
 /* Makes a trainer: a loss, an optimizer with its state at zero, and the prepared list of operations. A new one is a recompile:
  * the weights stay, the optimizer starts anew. `options` NULL: those the model was saved with, if any, else as if zero. Errors:
- * LAM_INVALID_ARGUMENT names the number that is out of its range, LAM_INVALID_SHAPE. The model must outlive it. Since 0.1. */
+ * LAM_INVALID_ARGUMENT names the number that is out of its range, LAM_INVALID_SHAPE. Since 0.1. */
 LAM_API lam_trainer *lam_trainer_create(lam_model *model, const lam_trainer_options *options);
 LAM_API void lam_trainer_destroy(lam_trainer *trainer);
 
@@ -118,7 +118,9 @@ typedef struct lam_progress {
   bool validated; /* LAM_EPOCH_END: validation was run, and the record has its results */
 } lam_progress;
 
-/* Called in the thread of fit. Not 0 stops: fit then returns LAM_OK with what is done, and lam_trainer_stopped is true. */
+/* Called in the thread of fit. Not 0 stops: fit then returns LAM_OK with what is done, and lam_trainer_stopped is true. It may use
+ * the model, but not begin another fit of the trainer (LAM_INVALID_ARGUMENT); evaluating at the end of a step begins the epoch's
+ * metrics anew, as in Keras. */
 typedef int (*lam_callback)(void *user, const lam_progress *progress);
 
 /* A ready-made callback, with options and memory of its own: early stopping and others (lamina/callback.h). */

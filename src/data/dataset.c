@@ -117,10 +117,11 @@ static lam_array visible(const lam_dataset *dataset, const lam_array *array) {
   return view;
 }
 
-static lam_status check_labels(lam_context *context, const lam_dataset *dataset, size_t target, size_t classes, const char *why) {
+static lam_status check_labels(lam_context *context, const lam_dataset *dataset, const char *kind, const lam_array *array,
+                               size_t index, size_t classes, const char *why) {
   char what[64];
-  snprintf(what, sizeof what, "target %zu", target);
-  lam_array view = visible(dataset, &dataset->targets[target]);
+  snprintf(what, sizeof what, "%s %zu", kind, index);
+  lam_array view = visible(dataset, array);
   return lam_array_check_labels(context, what, &view, dataset->order, NULL, dataset->rows, classes, why);
 }
 
@@ -131,7 +132,7 @@ static lam_status encode(lam_dataset *dataset, size_t classes) {
   snprintf(why, sizeof why, "lam_one_hot was told %zu classes", classes);
   for (size_t i = 0; i < dataset->target_count; ++i) {
     if (!lam_array_is_integers(&dataset->targets[i])) continue;
-    lam_status status = check_labels(context, dataset, i, classes, why);
+    lam_status status = check_labels(context, dataset, "target", &dataset->targets[i], i, classes, why);
     if (status != LAM_OK) return status;
     dataset->targets[i].one_hot = classes;
     any = true;
@@ -206,16 +207,21 @@ void lam_dataset_gather_labels(const lam_dataset *dataset, size_t target, const 
   lam_array_gather_labels(&view, dataset->order, rows, count, out);
 }
 
+static lam_status check_one_hot(lam_context *context, const lam_dataset *dataset, const char *kind, const lam_array *array,
+                                size_t index) {
+  char why[64];
+  if (!array->one_hot) return LAM_OK;
+  snprintf(why, sizeof why, "it is presented as %zu one-hot columns", array->one_hot);
+  return check_labels(context, dataset, kind, array, index, array->one_hot, why);
+}
+
 static lam_status check_target(lam_context *context, const lam_dataset *dataset, size_t target, size_t nodes) {
   const lam_array *array = &dataset->targets[target];
   char why[64];
-  if (array->one_hot) {
-    snprintf(why, sizeof why, "it is presented as %zu one-hot columns", array->one_hot);
-    return check_labels(context, dataset, target, array->one_hot, why);
-  }
+  if (array->one_hot) return check_one_hot(context, dataset, "target", array, target);
   if (nodes == 0 || !lam_array_is_integers(array)) return LAM_OK;
   snprintf(why, sizeof why, "the output has %zu node%s", nodes, nodes == 1 ? "" : "s");
-  return check_labels(context, dataset, target, nodes, why);
+  return check_labels(context, dataset, "target", array, target, nodes, why);
 }
 
 static lam_status check_finite(lam_context *context, const lam_dataset *dataset, const char *kind, const lam_array *array,
@@ -228,8 +234,10 @@ static lam_status check_finite(lam_context *context, const lam_dataset *dataset,
 
 lam_status lam_dataset_check(lam_context *context, const lam_dataset *dataset, const size_t *classes, size_t count) {
   lam_status status = LAM_OK;
-  for (size_t i = 0; status == LAM_OK && i < dataset->input_count; ++i)
+  for (size_t i = 0; status == LAM_OK && i < dataset->input_count; ++i) {
     status = check_finite(context, dataset, "input", &dataset->inputs[i], i);
+    if (status == LAM_OK) status = check_one_hot(context, dataset, "input", &dataset->inputs[i], i);
+  }
   for (size_t i = 0; status == LAM_OK && i < count && i < dataset->target_count; ++i) {
     status = check_finite(context, dataset, "target", &dataset->targets[i], i);
     if (status == LAM_OK) status = check_target(context, dataset, i, classes[i]);

@@ -143,7 +143,17 @@ lam_model *lam_model_create(const lam_node *outputs, size_t count) {
   return model;
 }
 
-void lam_model_destroy(lam_model *model) { lam_object_destroy(model); }
+void lam_model_hold(lam_model *model) { model->users++; }
+
+void lam_model_let_go(lam_model *model) {
+  if (--model->users == 0 && model->destroyed) lam_object_destroy(model);
+}
+
+void lam_model_destroy(lam_model *model) {
+  if (!model || model->destroyed) return;
+  model->destroyed = model->users > 0;
+  if (!model->destroyed) lam_object_destroy(model);
+}
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------- */
 

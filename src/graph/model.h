@@ -48,6 +48,8 @@ struct lam_model {
   size_t input_count, output_count;
   lam_input_scaling *scaling; /* for each input; scale 0: none recorded */
   bool built;
+  size_t users; /* trainers and sessions; it lives as long as they do */
+  bool destroyed;
   uint64_t number; /* of the models of this context, from 1: the origin of layers applied elsewhere */
   uint64_t seed;   /* of its initial weights */
   lam_weight *weights;
@@ -75,6 +77,10 @@ lam_status lam_model_allocate(lam_model *model);
  * again. `options` NULL: the layer's. And what a model knows beside its layers and weights. */
 lam_node lam_copy_node(lam_graph *graph, const lam_model *model, size_t index, const lam_node *inputs, const void *options);
 lam_status lam_copy_settings(lam_model *to, const lam_model *from);
+
+/* For trainers and sessions, which need it to their end. */
+void lam_model_hold(lam_model *model);
+void lam_model_let_go(lam_model *model);
 
 /* Draws the initial values of all weights (initializers.c), or takes those that layers bring with them. */
 lam_status lam_initialize(lam_model *model);

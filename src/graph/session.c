@@ -11,7 +11,11 @@
 
 /* ---- creating ----------------------------------------------------------------------------------------------------- */
 
-static void session_release(lam_object *object) { lam_plan_destroy(((lam_session *)object)->plan); }
+static void session_release(lam_object *object) {
+  lam_session *session = (lam_session *)object;
+  lam_plan_destroy(session->plan);
+  lam_model_let_go(session->model);
+}
 
 lam_activation lam_model_probabilities(const lam_model *model, size_t output) {
   lam_activation last = lam_layer_activation(model->nodes[model->outputs[output]].layer);
@@ -38,11 +42,11 @@ lam_session *lam_session_open(lam_model *model, size_t max_rows, lam_output_kind
   lam_context *context = model->object.context;
   lam_session *session = lam_object_create(context, sizeof *session, session_release);
   if (!session) return NULL;
+  lam_model_hold(session->model = model);
   size_t block = block_of(model);
   lam_plan_options plan = {
     .max_rows = block < max_rows ? block : max_rows, .gemm = gemm, .inference = true, .probabilities = kind == LAM_PROBABILITIES
   };
-  session->model = model;
   plan.calls = (max_rows - 1) / plan.max_rows + 1;
   session->max_rows = max_rows;
   session->plan = lam_plan_create(model, &plan);
@@ -104,6 +108,10 @@ static lam_status check_input(lam_session *session, size_t input, const lam_arra
   if (array->one_hot == 0 && (!lam_shape_count(array->shape, &count) || count != node->width))
     return session_fail(session, LAM_INVALID_SHAPE, "input %s has shape %s, rows of shape %s were given", node->layer->name,
                         lam_shape_text(known, node->shape), lam_shape_text(given, array->shape));
+  if (array->one_hot && (array->type == LAM_FLOAT32 || !lam_shape_count(array->shape, &count) || count != 1))
+    return session_fail(session, LAM_INVALID_SHAPE,
+                        "input %zu has one_hot %zu and rows of shape %s of lam_type %d; one_hot takes one integer a row", input,
+                        array->one_hot, lam_shape_text(given, array->shape), (int)array->type);
   if (array->one_hot && array->one_hot != node->width)
     return session_fail(session, LAM_INVALID_SHAPE, "input %s has %zu elements, one-hot rows of %zu were given",
                         node->layer->name, node->width, array->one_hot);

@@ -321,10 +321,14 @@ lam_status lam_fit(lam_trainer *trainer, const lam_dataset *data, const lam_fit_
   if (!trainer || (!data && !(options && options->generator))) return LAM_NO_HANDLE;
   lam_context *context = trainer->object.context;
   lam_fit_state fit = { .trainer = trainer, .options = options ? options : &defaults, .data = data };
+  if (trainer->fitting)
+    return lam_fail(context, LAM_INVALID_ARGUMENT, "this trainer is in a fit, in which it can begin no other");
+  trainer->fitting = true;
   lam_status status = begin_fit(&fit);
   if (!status) status = run_epochs(&fit);
   for (size_t i = 0; i < fit.taken; i++) fit.options->callbacks[i]->running = false;
   trainer->class_weights = NULL;
+  trainer->fitting = false;
   lam_feed_close(&fit.validation_feed, context);
   lam_feed_close(&fit.feed, context);
   lam_dataset_destroy(fit.held_out);

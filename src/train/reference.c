@@ -107,7 +107,8 @@ static lam_status check_supported(const lam_reference *r) {
   }
   for (size_t i = 0; i < r->model->output_count; i++) {
     const lam_loss_type *type = lam_plan_loss_type(r->plan, i);
-    if (type && !lam_reference_has_loss(r->plan->options.losses[i].options.loss))
+    lam_loss loss = type ? r->plan->options.losses[i].options.loss : LAM_CUSTOM_LOSS;
+    if (loss != LAM_CUSTOM_LOSS && !lam_reference_has_loss(loss))
       return lam_fail(context, LAM_UNSUPPORTED, "the loss %s has no reference to compare gradients with", type->name);
   }
   return LAM_OK;

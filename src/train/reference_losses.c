@@ -234,7 +234,7 @@ enum { ELEMENTS = sizeof elements / sizeof *elements, WHOLES = sizeof wholes / s
 
 bool lam_reference_has_loss(lam_loss loss) {
   size_t i = (size_t)loss;
-  return loss == LAM_CUSTOM_LOSS || (i < ELEMENTS && elements[i].of) || (i < WHOLES && wholes[i]);
+  return (i < ELEMENTS && elements[i].of) || (i < WHOLES && wholes[i]);
 }
 
 lam_term lam_reference_row_loss(const lam_reference_row *row) {

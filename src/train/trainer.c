@@ -23,6 +23,7 @@ static void trainer_release(lam_object *object) {
   lam_release(context, trainer->pieces, trainer->piece_capacity * sizeof *trainer->pieces);
   lam_trainer_release_metrics(trainer);
   lam_release(context, trainer->history, trainer->history_capacity * sizeof *trainer->history);
+  lam_model_let_go(trainer->model);
 }
 
 /* ---- creating ----------------------------------------------------------------------------------------------------- */
@@ -40,7 +41,7 @@ lam_trainer *lam_trainer_make(lam_model *model, const lam_trainer_options *optio
   if (lam_trainer_options_complete(context, &complete)) return NULL;
   lam_trainer *trainer = lam_object_create(context, sizeof *trainer, trainer_release);
   if (!trainer) return NULL;
-  trainer->model = model;
+  lam_model_hold(trainer->model = model);
   trainer->options = complete;
   trainer->seed = context->seed;
   trainer->optimizer = lam_optimizer_of(complete.optimizer.type);

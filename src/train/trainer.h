@@ -111,7 +111,7 @@ struct lam_trainer {
   size_t metric_value_count;
   float *metric_scratch; /* outputs with the activation that the plan leaves to the loss */
   size_t metric_scratch_count;
-  bool stopped;
+  bool stopped, fitting;
   double batch_loss, batch_right; /* sums of batches by hand since lam_reset_metrics, over so many rows */
   uint64_t batch_rows;
   bool weighted;              /* data with weights were met: plans have room for them */

@@ -203,6 +203,61 @@ static void many_rows_go_through_in_blocks_and_give_the_same_bits(void **state) 
   lam_context_destroy(context);
 }
 
+static void one_hot_rows_come_from_one_integer_each(void **state) {
+  (void)state;
+  static const float floats[IN] = { 1 };
+  static const int32_t labels[2] = { 1, 2 };
+  lam_context *context = lam_context_create(NULL);
+  lam_node x = lam_dense(lam_input(lam_graph_create(context), (lam_shape){ { IN }, 1 }), OUT, NULL);
+  lam_session *session = lam_session_create(lam_model_create(&x, 1), &(lam_session_options){ .max_rows = 2 });
+  float y[2][OUT];
+  const lam_array wrong[] = { { .data = floats, .rows = 1, .one_hot = IN },
+                              { .data = labels, .type = LAM_INT32, .rows = 1, .shape = { { 2 }, 1 }, .one_hot = IN } };
+  for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(lam_session_run(session, &wrong[i], 1, (float *[]){ y[0] }, 1), LAM_INVALID_SHAPE);
+    assert_non_null(strstr(lam_session_error_message(session), "one_hot takes one integer a row"));
+  }
+  const lam_array good = { .data = labels, .type = LAM_INT32, .rows = 2, .one_hot = IN };
+  assert_int_equal(lam_session_run(session, &good, 1, (float *[]){ y[0] }, 1), LAM_OK);
+  lam_context_destroy(context);
+}
+
+static void a_model_that_is_destroyed_lives_as_long_as_who_uses_it(void **state) {
+  (void)state;
+  test_memory memory = { 0 };
+  lam_context *context = lam_context_create(&(lam_context_options){ .allocator = test_allocator(&memory), .threads = 1 });
+  lam_graph *graph = lam_graph_create(context);
+  lam_node x = lam_dense(lam_input(graph, (lam_shape){ { IN }, 1 }), OUT, NULL);
+  static const float in[IN], targets[OUT] = { 1 };
+  lam_array rows = { .data = in, .rows = 1, .shape = { { IN }, 1 } },
+            out = { .data = targets, .rows = 1, .shape = { { OUT }, 1 } };
+  lam_dataset *data = lam_dataset_create(context, &rows, 1, &out, 1);
+  size_t before = memory.live_bytes;
+  for (int first = 0; first < 2; first++) {
+    lam_model *model = lam_model_create(&x, 1);
+    lam_session *session = lam_session_create(model, NULL);
+    lam_trainer *trainer = lam_trainer_create(model, &(lam_trainer_options){ .loss = LAM_MEAN_SQUARED_ERROR });
+    assert_non_null(trainer);
+    lam_model_destroy(model);
+    lam_model_destroy(model); /* it is still there */
+    float y[OUT];
+    assert_int_equal(lam_fit(trainer, data, NULL), LAM_OK);
+    if (first) lam_trainer_destroy(trainer);
+    assert_int_equal(lam_session_run(session, &rows, 1, (float *[]){ y }, 1), LAM_OK);
+    lam_session_destroy(session);
+    if (!first) {
+      assert_true(lam_trainer_model(trainer) == model);
+      lam_trainer_destroy(trainer);
+    }
+    assert_int_equal(memory.live_bytes, before);
+  }
+  lam_model *model = lam_model_create(&x, 1);
+  assert_non_null(lam_session_create(model, NULL));
+  lam_model_destroy(model);
+  lam_context_destroy(context);
+  assert_int_equal(memory.live_blocks, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_row_has_the_same_bits_in_any_batch),
@@ -212,6 +267,8 @@ int main(void) {
     cmocka_unit_test(a_sessions_sentences_are_its_own),
     cmocka_unit_test(many_sessions_run_on_one_model),
     cmocka_unit_test(many_rows_go_through_in_blocks_and_give_the_same_bits),
+    cmocka_unit_test(one_hot_rows_come_from_one_integer_each),
+    cmocka_unit_test(a_model_that_is_destroyed_lives_as_long_as_who_uses_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,6 +106,22 @@ static void nan_and_infinity_in_the_data_name_their_place(void **state) {
   lam_context_destroy(f.context);
 }
 
+static void one_hot_inputs_out_of_range_name_row_and_label(void **state) {
+  (void)state;
+  fixture f = begin(10, LAM_SOFTMAX);
+  lam_array in = { .data = labels, .type = LAM_INT32, .rows = ROWS, .one_hot = IN };
+  lam_array out = { .data = wide, .rows = ROWS, .shape = { { 10 }, 1 } };
+  lam_dataset *data = lam_dataset_create(f.context, &in, 1, &out, 1);
+  assert_fit_says(&f, LAM_MEAN_SQUARED_ERROR, data, NULL, LAM_INVALID_DATA,
+                  "label 4 in row 4 of input 0 is outside 0 to 3: it is presented as 4 one-hot columns");
+  for (size_t i = 0; i < ROWS; i++) labels[i] = (int32_t)(i % IN);
+  float given[ROWS * 10];
+  assert_int_equal(lam_predict(f.model, data, NULL, given, ROWS * 10), LAM_OK);
+  labels[19] = -1;
+  assert_int_equal(lam_predict(f.model, data, NULL, given, ROWS * 10), LAM_INVALID_DATA);
+  lam_context_destroy(f.context);
+}
+
 static void data_of_another_width_are_refused(void **state) {
   (void)state;
   fixture f = begin(10, LAM_SOFTMAX);
@@ -205,6 +221,30 @@ static void a_fit_that_is_refused_late_leaves_what_the_last_one_left(void **stat
   unlink(path);
 }
 
+typedef struct nested {
+  const lam_dataset *data;
+  lam_status status;
+} nested;
+
+static int fit_again(void *user, const lam_progress *progress) {
+  nested *n = user;
+  if (progress->event == LAM_STEP_END) n->status = lam_fit(progress->trainer, n->data, NULL);
+  return 0;
+}
+
+static void a_fit_in_a_fit_is_refused(void **state) {
+  (void)state;
+  fixture f = begin(10, LAM_SOFTMAX);
+  lam_dataset *data = data_of(&f, false);
+  nested n = { data, LAM_OK };
+  lam_trainer *trainer = lam_trainer_create(f.model, &(lam_trainer_options){ .loss = LAM_SPARSE_CATEGORICAL_CROSSENTROPY });
+  assert_int_equal(lam_fit(trainer, data, &(lam_fit_options){ .callback = fit_again, .user = &n }), LAM_OK);
+  assert_int_equal(n.status, LAM_INVALID_ARGUMENT);
+  assert_string_equal(lam_error_message(f.context), "this trainer is in a fit, in which it can begin no other");
+  assert_int_equal(lam_fit(trainer, data, NULL), LAM_OK);
+  lam_context_destroy(f.context);
+}
+
 static void trainer_options_are_checked(void **state) {
   (void)state;
   static const struct {
@@ -251,9 +291,11 @@ int main(void) {
     cmocka_unit_test(dense_targets_for_a_sparse_loss_are_refused),
     cmocka_unit_test(labels_out_of_range_name_row_and_label),
     cmocka_unit_test(nan_and_infinity_in_the_data_name_their_place),
+    cmocka_unit_test(one_hot_inputs_out_of_range_name_row_and_label),
     cmocka_unit_test(data_of_another_width_are_refused),
     cmocka_unit_test(fit_options_are_checked),
     cmocka_unit_test(a_fit_that_is_refused_late_leaves_what_the_last_one_left),
+    cmocka_unit_test(a_fit_in_a_fit_is_refused),
     cmocka_unit_test(trainer_options_are_checked),
     cmocka_unit_test(room_of_the_wrong_size_is_refused),
   };
