@@ -58,16 +58,10 @@ static void run_vector(const lam_gemm *gemm, lam_transpose trans, size_t rows, s
   }
 }
 
-void lam_gemm_run(const lam_gemm *gemm, const lam_kernel_table *kernels, lam_transpose transa, lam_transpose transb, size_t m,
-                  size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
-                  size_t ldc, const lam_epilogue *epilogue, float *scratch) {
+static void run_foreign(const lam_gemm *gemm, const lam_kernel_table *kernels, lam_transpose transa, lam_transpose transb,
+                        size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb,
+                        float beta, float *c, size_t ldc, const lam_epilogue *epilogue) {
   const bool at = transa == LAM_TRANSPOSE, bt = transb == LAM_TRANSPOSE;
-  const bool nothing = alpha == 0 || k == 0;
-  if (m == 0 || n == 0) return;
-  if (!gemm->sgemm || nothing) {
-    kernels->gemm(at, bt, m, n, nothing ? 0 : k, nothing ? 1 : alpha, a, lda, b, ldb, beta, c, ldc, epilogue, scratch);
-    return;
-  }
   if (gemm->sgemv && m == 1) { /* c = op(a) op(b), so c^T = op(b)^T op(a)^T */
     run_vector(gemm, bt ? LAM_NO_TRANSPOSE : LAM_TRANSPOSE, bt ? n : k, bt ? k : n, alpha, b, ldb, a, at ? lda : 1, beta, c, 1);
   } else if (gemm->sgemv && n == 1) {
@@ -80,6 +74,19 @@ void lam_gemm_run(const lam_gemm *gemm, const lam_kernel_table *kernels, lam_tra
     (epilogue->relu ? kernels->bias_relu : kernels->bias)(c, ldc, c, ldc, epilogue->bias, m, n);
   } else if (epilogue->relu) {
     kernels->relu(c, ldc, c, ldc, m, n);
+  }
+}
+
+void lam_gemm_run(const lam_gemm *gemm, const lam_kernel_table *kernels, lam_transpose transa, lam_transpose transb, size_t m,
+                  size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+                  size_t ldc, const lam_epilogue *epilogue, float *scratch) {
+  const bool nothing = alpha == 0 || k == 0;
+  if (m == 0 || n == 0) return;
+  if (gemm->sgemm && !nothing) {
+    run_foreign(gemm, kernels, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, epilogue);
+  } else {
+    kernels->gemm(transa == LAM_TRANSPOSE, transb == LAM_TRANSPOSE, m, n, nothing ? 0 : k, nothing ? 1 : alpha, a, lda, b, ldb,
+                  beta, c, ldc, epilogue, scratch);
   }
 }
 

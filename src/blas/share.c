@@ -40,9 +40,19 @@ static size_t cut(shared_product *p) {
   return (all - 1) / p->unit + 1;
 }
 
+static lam_status run_here(lam_context *context, lam_transpose transa, lam_transpose transb, size_t m, size_t n, size_t k,
+                           float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+                           size_t ldc) {
+  lam_gemm_run(context->gemm, context->kernels, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL,
+               lam_gemm_scratch(context, 1, m, n, k));
+  return LAM_OK;
+}
+
 lam_status lam_gemm_run_shared(lam_context *context, lam_transpose transa, lam_transpose transb, size_t m, size_t n, size_t k,
                                float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                                size_t ldc) {
+  if (context->threads < 2 || context->gemm->sgemm || alpha == 0 || (double)m * (double)n * (double)k < LEAST_SHARED)
+    return run_here(context, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   shared_product p = {
     .kernels = context->kernels,
     .transa = transa == LAM_TRANSPOSE,
@@ -59,15 +69,10 @@ lam_status lam_gemm_run_shared(lam_context *context, lam_transpose transa, lam_t
     .b = b,
     .c = c,
   };
-  const bool large = (double)m * (double)n * (double)k >= LEAST_SHARED && alpha != 0;
-  const size_t units = large && !context->gemm->sgemm && context->threads > 1 ? cut(&p) : 1;
+  const size_t units = cut(&p);
   const lam_status status = units > 1 ? lam_context_start_pool(context) : LAM_OK;
   if (status) return status;
-  if (units < 2 || !context->pool) {
-    lam_gemm_run(context->gemm, context->kernels, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, NULL,
-                 lam_gemm_scratch(context, 1, m, n, k));
-    return LAM_OK;
-  }
+  if (units < 2 || !context->pool) return run_here(context, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   p.scratch = lam_gemm_scratch(context, lam_pool_count(context->pool), m, n, k);
   lam_pool_run(context->pool, run_part, &p, units, 1);
   return LAM_OK;

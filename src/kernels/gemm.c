@@ -25,6 +25,25 @@ enum { PACK_FLOATS = 8192, PACK_K = PACK_FLOATS / TILE_LANES };
 /* Products of one vector of lanes with so many numbers on the other side begin at once. */
 enum { NARROW = 1024 };
 
+/* ---- one k -------------------------------------------------------------------------------------------------------- */
+
+/* Every row of C is a multiple of a row, and writing is all there is: what else is stored on the way here has to wait for its
+ * turn as well. Nothing is read again once c is written to. Inlined, its counters would lie in memory. */
+static __attribute__((noinline)) void outer(size_t rows, size_t lanes, const float *y, size_t step, const float *x, float *c,
+                                            size_t ldc) {
+  const size_t whole = (lanes - 1) / LAM_LANES * LAM_LANES, rest = lanes - whole;
+  const lam_vec last = vec_load_n(x + whole, rest);
+  for (; whole == 0 && rows >= 4; rows -= 4) {
+    LAM_UNROLL
+    for (int r = 0; r < 4; ++r, y += step, c += ldc) vec_store_n(c, vec_fma(vec_splat(*y), last, vec_zero()), rest);
+  }
+  for (; rows > 0; --rows, y += step, c += ldc) {
+    const lam_vec factor = vec_splat(*y);
+    for (size_t v = 0; v < whole; v += LAM_LANES) vec_store(c + v, vec_fma(factor, vec_load(x + v), vec_zero()));
+    vec_store_n(c + whole, vec_fma(factor, last, vec_zero()), rest);
+  }
+}
+
 /* ---- computing ---------------------------------------------------------------------------------------------------- */
 
 /* Runs down the rows with the lanes of t. */
@@ -71,28 +90,6 @@ static void run_row(const product *p) {
   }
 }
 
-/* One k and nothing behind it: every row of C is a multiple of the lanes, and writing is all there is. False for other products,
- * of which nothing is done. Nothing of p is read once c is written to, or it would be read again after each store. */
-static bool run_outer(const product *p, const tile *t) {
-  if (p->k != 1 || p->c_lane != 1 || t->finish) return false;
-  const size_t rows = p->row_count, step = p->rows.step, ldc = p->c_row;
-  const size_t whole = (p->lane_count - 1) / LAM_LANES * LAM_LANES, rest = p->lane_count - whole;
-  const float *x = p->lanes.at, *y = p->rows.at;
-  float *c = p->c;
-  if (whole == 0) {
-    const lam_vec last = vec_load_n(x, rest);
-    for (size_t r = 0; r < rows; ++r) vec_store_n(c + r * ldc, vec_fma(vec_splat(y[r * step]), last, vec_zero()), rest);
-    return true;
-  }
-  const lam_vec last = vec_load_n(x + whole, rest);
-  for (size_t r = 0; r < rows; ++r, y += step, c += ldc) {
-    const lam_vec factor = vec_splat(*y);
-    for (size_t v = 0; v < whole; v += LAM_LANES) vec_store(c + v, vec_fma(factor, vec_load(x + v), vec_zero()));
-    vec_store_n(c + whole, vec_fma(factor, last, vec_zero()), rest);
-  }
-  return true;
-}
-
 /* A panel of lanes for as many rows as can be turned at once, made aside and then turned into C. */
 static void run_aside(const product *p, tile *t, size_t lane) {
   _Alignas(64) float aside[LAM_LANES * TILE_LANES];
@@ -116,7 +113,6 @@ static void run_aside(const product *p, tile *t, size_t lane) {
 static void run_short(const product *p) {
   const block b = { .row_count = p->row_count, .k = p->k };
   tile t = tile_of(p, &b);
-  if (run_outer(p, &t)) return;
   for (size_t lane = 0; p->c_lane != 1 && lane < p->lane_count; lane += t.lanes) {
     t.lanes = next_lanes(p->lane_count - lane);
     t.b = p->lanes.at + lane;
@@ -156,7 +152,6 @@ static void run_turned(const product *p) {
 static void run_narrow(const product *p) {
   const block b = { .row_count = p->row_count, .k = p->k };
   tile t = tile_of(p, &b);
-  if (run_outer(p, &t)) return;
   t.lanes = p->lane_count;
   t.bias = p->bias;
   t.a = p->rows.at;
@@ -232,6 +227,10 @@ static size_t cost(const product *p) {
 void LAM_KERNEL(gemm)(int transa, int transb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
                       const float *b, size_t ldb, float beta, float *c, size_t ldc, const lam_epilogue *epilogue,
                       float *scratch) {
+  if (k == 1 && n > 1 && alpha == 1 && beta == 0 && !epilogue && (!transb || ldb == 1)) {
+    outer(m, n, a, transa ? 1 : lda, b, c, ldc);
+    return;
+  }
   const operand left = { a, transa ? 1 : lda, transa ? lda : 1 }, right = { b, transb ? ldb : 1, transb ? 1 : ldb };
   const float *bias = epilogue ? epilogue->bias : NULL;
   const bool relu = epilogue && epilogue->relu;
