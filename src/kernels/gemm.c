@@ -105,7 +105,7 @@ static void run_aside(const product *p, tile *t, size_t lane) {
       if (p->bias) t->bias = p->bias + (p->bias_of_rows ? row + r : lane);
       find_tile(rows, t->lanes)(t);
     }
-    turn_out(c, p->c_lane, aside, t->lanes, count, t->lanes);
+    turn(c, p->c_lane, aside, t->lanes, count, t->lanes);
   }
 }
 

@@ -8,12 +8,7 @@
 #include "kernels/gemm_product.h"
 
 /* So many vectors of lanes are turned side by side. */
-#if defined(LAM_ISA_AVX512)
-enum { DOT_VECTORS = 4 };
-#else
-enum { DOT_VECTORS = 2 };
-#endif
-enum { DOT_LANES = DOT_VECTORS * LAM_LANES };
+enum { DOT_VECTORS = 2, DOT_LANES = DOT_VECTORS * LAM_LANES };
 
 /* ---- lanes that are next to each other ------------------------------------------------------------------------------ */
 
@@ -96,67 +91,39 @@ static void row(tile *t, size_t left) {
 /* ---- lanes that are not ------------------------------------------------------------------------------------------- */
 
 /* Each output is the product of the row with a row of a matrix. The numbers of sixteen lanes are turned on their way into the
- * registers, four k at a time, and never packed. */
-
-/* Where lane i begins. Beyond the last lane its numbers are read again. `partial` is a constant where this is called. */
-typedef struct lanes_at {
-  const float *first;
-  size_t step;
-  bool partial;
-  size_t offset[LAM_LANES]; /* of partial ones */
-} lanes_at;
-
-LAM_INLINE const float *lane_at(const lanes_at *b, size_t i, size_t l) {
-  return b->first + l + (b->partial ? b->offset[i] : i % 4 * b->step + i / 4 * (4 * b->step));
-}
+ * registers, some k at a time, and never packed. column[c] becomes those at k = l + c. */
 
 #if defined(LAM_ISA_AVX512)
 
-/* column[c] becomes the numbers at k = l + c of sixteen lanes. */
-LAM_INLINE void load_turned(lam_vec column[4], const lanes_at *b, size_t l) {
+LAM_INLINE void load_four(lam_vec column[4], const sixteen *b, size_t l) {
   LAM_UNROLL
-  for (size_t i = 0; i < 4; ++i) {
-    __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(lane_at(b, i, l)));
-    v = _mm512_mask_broadcast_f32x4(v, 0x00f0, _mm_loadu_ps(lane_at(b, i + 4, l)));
-    v = _mm512_mask_broadcast_f32x4(v, 0x0f00, _mm_loadu_ps(lane_at(b, i + 8, l)));
-    column[i] = _mm512_mask_broadcast_f32x4(v, 0xf000, _mm_loadu_ps(lane_at(b, i + 12, l)));
-  }
+  for (size_t i = 0; i < 4; ++i)
+    column[i] = load_quarters(row_at(b, i) + l, row_at(b, i + 4) + l, row_at(b, i + 8) + l, row_at(b, i + 12) + l, 15);
   turn_quarters(column);
 }
 
 #elif defined(LAM_ISA_AVX2)
 
-/* Columns of lanes i .. i + 7. */
-LAM_INLINE void load_eight(__m256 column[4], const lanes_at *b, size_t i, size_t l) {
-  __m256 v[4];
-  LAM_UNROLL
-  for (size_t r = 0; r < 4; ++r) {
-    v[r] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(lane_at(b, i + r, l))),
-                                _mm_loadu_ps(lane_at(b, i + r + 4, l)), 1);
-  }
-  __m256d low01 = _mm256_castps_pd(_mm256_unpacklo_ps(v[0], v[1])), high01 = _mm256_castps_pd(_mm256_unpackhi_ps(v[0], v[1]));
-  __m256d low23 = _mm256_castps_pd(_mm256_unpacklo_ps(v[2], v[3])), high23 = _mm256_castps_pd(_mm256_unpackhi_ps(v[2], v[3]));
-  column[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(low01, low23));
-  column[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low01, low23));
-  column[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(high01, high23));
-  column[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(high01, high23));
-}
-
-LAM_INLINE void load_turned(lam_vec column[4], const lanes_at *b, size_t l) {
+LAM_INLINE void load_four(lam_vec column[4], const sixteen *b, size_t l) {
   __m256 low[4], high[4];
-  load_eight(low, b, 0, l);
-  load_eight(high, b, 8, l);
   LAM_UNROLL
-  for (size_t c = 0; c < 4; ++c) column[c] = vec_of(low[c], high[c]);
+  for (size_t i = 0; i < 4; ++i) {
+    low[i] = load_halves(row_at(b, i) + l, row_at(b, i + 4) + l);
+    high[i] = load_halves(row_at(b, i + 8) + l, row_at(b, i + 12) + l);
+  }
+  turn_quarters(low);
+  turn_quarters(high);
+  LAM_UNROLL
+  for (int c = 0; c < 4; ++c) column[c] = vec_of(low[c], high[c]);
 }
 
 #else
 
-LAM_INLINE void load_turned(lam_vec column[4], const lanes_at *b, size_t l) {
+LAM_INLINE void load_four(lam_vec column[4], const sixteen *b, size_t l) {
   float turned[4][LAM_LANES];
   for (size_t i = 0; i < LAM_LANES; i += 4) {
     quad q[4];
-    for (size_t r = 0; r < 4; ++r) q[r] = quad_load(lane_at(b, i + r, l));
+    for (size_t r = 0; r < 4; ++r) q[r] = quad_load(row_at(b, i + r) + l);
     turn_quads(q);
     for (size_t c = 0; c < 4; ++c) memcpy(&turned[c][i], &q[c], sizeof q[c]);
   }
@@ -165,41 +132,53 @@ LAM_INLINE void load_turned(lam_vec column[4], const lanes_at *b, size_t l) {
 
 #endif
 
-/* At least four k: where a multiple of four leaves some, the last four are read, and those of them that were there are skipped.
- */
-LAM_INLINE void compute_dots(const tile *t, size_t b_step, const int vectors, const bool partial) {
-  lanes_at b[DOT_VECTORS];
+/* Of the next four k those from `skip` on. */
+LAM_INLINE lam_vec add_four(lam_vec sum, const float *a, size_t a_k, const sixteen *b, size_t l, size_t skip) {
+  lam_vec column[4];
+  load_four(column, b, l);
   LAM_UNROLL
-  for (int v = 0; v < vectors; ++v) b[v] = (lanes_at){ t->b + (size_t)v * LAM_LANES * b_step, b_step, partial, { 0 } };
-  if (partial) {
-    for (size_t i = 1; i < LAM_LANES; ++i) b[0].offset[i] = i < t->lanes ? i * b_step : b[0].offset[i - 1];
+  for (size_t c = 0; c < 4; ++c) {
+    if (c >= skip) sum = vec_fma(vec_splat(a[(l + c) * a_k]), column[c], sum);
   }
-  lam_vec sum[1][WIDE_VECTORS], column[4];
+  return sum;
+}
+
+/* The next sixteen k. */
+LAM_INLINE lam_vec add_sixteen(lam_vec sum, const float *a, size_t a_k, const sixteen *b, size_t l) {
+#if defined(LAM_ISA_AVX512)
+  lam_vec column[16];
+  load_sixteen(column, b, l);
+  LAM_UNROLL
+  for (size_t c = 0; c < 16; ++c) sum = vec_fma(vec_splat(a[(l + c) * a_k]), column[c], sum);
+#else
+  for (size_t q = 0; q < 16; q += 4) sum = add_four(sum, a, a_k, b, l + q, 0);
+#endif
+  return sum;
+}
+
+/* At least four k: where a multiple of four leaves some, the last four are read, and those of them that were there are skipped.
+ * A line of the cache is done with before it makes room for those of other lanes. */
+LAM_INLINE void compute_dots(const tile *t, size_t b_step, const int vectors, const bool partial) {
+  sixteen b[DOT_VECTORS];
+  lam_vec sum[1][WIDE_VECTORS];
+  LAM_UNROLL
+  for (int v = 0; v < vectors; ++v) b[v] = rows_from(t->b + (size_t)v * LAM_LANES * b_step, b_step, t->lanes, partial);
   LAM_UNROLL
   for (int v = 0; v < vectors; ++v) sum[0][v] = vec_zero();
   const float *a = t->a;
   const size_t a_k = t->a_k, k = t->k;
   size_t l = 0;
-  for (size_t span; l + 4 <= k; l += span, a += span * a_k) {
-    span =
-        k - l >= 16 ? 16 : (k - l) / 4 * 4; /* a line of the cache is done with before it makes room for those of other lanes */
+  for (; l + 16 <= k; l += 16) {
     LAM_UNROLL
-    for (int v = 0; v < vectors; ++v) {
-      for (size_t q = 0; q < span; q += 4) {
-        load_turned(column, &b[v], l + q);
-        LAM_UNROLL
-        for (size_t c = 0; c < 4; ++c) sum[0][v] = vec_fma(vec_splat(a[(q + c) * a_k]), column[c], sum[0][v]);
-      }
-    }
+    for (int v = 0; v < vectors; ++v) sum[0][v] = add_sixteen(sum[0][v], a, a_k, &b[v], l);
+  }
+  for (; l + 4 <= k; l += 4) {
+    LAM_UNROLL
+    for (int v = 0; v < vectors; ++v) sum[0][v] = add_four(sum[0][v], a, a_k, &b[v], l, 0);
   }
   if (l < k) {
     LAM_UNROLL
-    for (int v = 0; v < vectors; ++v) {
-      load_turned(column, &b[v], k - 4);
-      if (k - l == 3) sum[0][v] = vec_fma(vec_splat(a[0]), column[1], sum[0][v]);
-      if (k - l >= 2) sum[0][v] = vec_fma(vec_splat(a[(k - l - 2) * a_k]), column[2], sum[0][v]);
-      sum[0][v] = vec_fma(vec_splat(a[(k - l - 1) * a_k]), column[3], sum[0][v]);
-    }
+    for (int v = 0; v < vectors; ++v) sum[0][v] = add_four(sum[0][v], a, a_k, &b[v], k - 4, 4 - (k - l));
   }
   finish_sums(t, sum, 1, vectors, partial);
 }

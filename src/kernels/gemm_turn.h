@@ -6,55 +6,93 @@
 #define LAM_KERNELS_GEMM_TURN_H
 
 #include "kernels/vec.h"
+#include <stdbool.h>
+#if defined(LAM_ISA_AVX512) || defined(LAM_ISA_AVX2)
+#include "kernels/quarters.h"
+#endif
+
+/* Where sixteen rows begin: `each` of them, or every fourth (addresses of more would not stay in registers) and the others `step`
+ * apart. `each` is a constant where these are made. */
+typedef struct sixteen {
+  const float *at[LAM_LANES];
+  size_t step;
+  bool each;
+} sixteen;
+
+LAM_INLINE const float *row_at(const sixteen *rows, size_t i) {
+  return rows->each ? rows->at[i] : rows->at[i / 4 * 4] + i % 4 * rows->step;
+}
+
+/* At most sixteen rows, beyond the last of which it is read again. */
+LAM_INLINE sixteen rows_from(const float *first, size_t step, size_t count, const bool each) {
+  sixteen rows = { .step = step, .each = each };
+  for (size_t i = 0; i < LAM_LANES; i += each ? 1 : 4) rows.at[i] = first + (!each || i < count ? i : count - 1) * step;
+  return rows;
+}
 
 #if defined(LAM_ISA_AVX512)
-#include "kernels/quarters.h"
 
-/* At most sixteen rows, some or (constant) four columns. */
-LAM_INLINE void turn_columns(float *to, size_t to_step, const float *from, size_t from_step, size_t read, size_t rows,
-                             size_t columns) {
-  __m512 v[4];
+/* Sixteen columns from the j-th on of sixteen rows: v[c] becomes column c. */
+LAM_INLINE void load_sixteen(lam_vec v[16], const sixteen *rows, size_t j) {
   LAM_UNROLL
-  for (size_t r = 0; r < 4; ++r) {
-    const size_t groups = read > r ? (read - r + 3) / 4 : 0;
-    v[r] = load_quarters(from + r * from_step, from_step, groups, (__mmask8)((1u << columns) - 1));
+  for (size_t i = 0; i < 16; i += 4) {
+    LAM_UNROLL
+    for (size_t r = i; r < i + 4; ++r) {
+      v[r] = _mm512_loadu_ps(row_at(rows, r) + j);
+      __asm__("" : "+v"(v[r])); /* or it would be read again for each instruction that takes it from memory */
+    }
+    turn_quarters(v + i);
   }
-  turn_quarters(v);
+  /* Quarter q of v[i + c] is column 4 q + c of the rows i to i + 3. */
   LAM_UNROLL
-  for (size_t c = 0; c < 4; ++c) {
-    if (c < columns) vec_store_n(to + c * to_step, v[c], rows);
+  for (int c = 0; c < 4; ++c) {
+    const __m512 a = _mm512_shuffle_f32x4(v[c], v[c + 4], 0x44), b = _mm512_shuffle_f32x4(v[c], v[c + 4], 0xee);
+    const __m512 d = _mm512_shuffle_f32x4(v[c + 8], v[c + 12], 0x44), e = _mm512_shuffle_f32x4(v[c + 8], v[c + 12], 0xee);
+    v[c] = _mm512_shuffle_f32x4(a, d, 0x88);
+    v[c + 4] = _mm512_shuffle_f32x4(a, d, 0xdd);
+    v[c + 8] = _mm512_shuffle_f32x4(b, e, 0x88);
+    v[c + 12] = _mm512_shuffle_f32x4(b, e, 0xdd);
   }
 }
 
-/* Of the `read` rows that can be read `rows` are turned. `read` is a constant where this is called for speed. */
-LAM_INLINE void turn_rows(float *to, size_t to_step, const float *from, size_t from_step, size_t read, size_t rows,
-                          size_t columns) {
+/* The next four columns, or the `columns` that are left. */
+LAM_INLINE void turn_four(float *to, size_t to_step, const sixteen *rows, size_t j, size_t count, size_t columns) {
+  const __mmask8 there = (__mmask8)_bzhi_u32(15, (unsigned)columns);
+  lam_vec v[4];
+  LAM_UNROLL
+  for (size_t r = 0; r < 4; ++r)
+    v[r] = load_quarters(row_at(rows, r) + j, row_at(rows, r + 4) + j, row_at(rows, r + 8) + j, row_at(rows, r + 12) + j, there);
+  turn_quarters(v);
+  LAM_UNROLL
+  for (size_t c = 0; c < 4; ++c) {
+    if (c < columns) vec_store_n(to + c * to_step, v[c], count);
+  }
+}
+
+/* Each line of the cache is read once where that can be: sixteen that lie far apart may not stay in it together. */
+LAM_INLINE void turn_rows(float *to, size_t to_step, const sixteen *rows, size_t count, size_t columns) {
   size_t j = 0;
   for (; j + 16 <= columns; j += 16) {
+    lam_vec v[16];
+    load_sixteen(v, rows, j);
     LAM_UNROLL
-    for (size_t q = 0; q < 16; q += 4) { turn_columns(to + (j + q) * to_step, to_step, from + j + q, from_step, read, rows, 4); }
+    for (size_t c = 0; c < 16; ++c, to += to_step) vec_store_n(to, v[c], count);
   }
-  for (; j + 4 <= columns; j += 4) turn_columns(to + j * to_step, to_step, from + j, from_step, read, rows, 4);
-  if (j < columns) turn_columns(to + j * to_step, to_step, from + j, from_step, read, rows, columns - j);
+  for (; j + 4 <= columns; j += 4, to += 4 * to_step) turn_four(to, to_step, rows, j, count, 4);
+  if (j < columns) turn_four(to, to_step, rows, j, count, columns - j);
 }
 
 /* to[j][i] = from[i][j], i < rows, j < columns. */
 static void turn(float *to, size_t to_step, const float *from, size_t from_step, size_t rows, size_t columns) {
-  for (size_t i = 0; i < rows; i += LAM_LANES) {
-    const size_t high = rows - i < LAM_LANES ? rows - i : LAM_LANES;
-    if (high == LAM_LANES) {
-      turn_rows(to + i, to_step, from + i * from_step, from_step, LAM_LANES, LAM_LANES, columns);
-    } else if (high == 12) { /* a tile's */
-      turn_rows(to + i, to_step, from + i * from_step, from_step, 12, 12, columns);
-    } else {
-      turn_rows(to + i, to_step, from + i * from_step, from_step, high, high, columns);
-    }
+  size_t i = 0;
+  for (; i + LAM_LANES <= rows; i += LAM_LANES) {
+    const sixteen next = rows_from(from + i * from_step, from_step, LAM_LANES, false);
+    turn_rows(to + i, to_step, &next, LAM_LANES, columns);
   }
-}
-
-/* The same where `from` has sixteen rows of which at most sixteen are turned. */
-static void turn_out(float *to, size_t to_step, const float *from, size_t from_step, size_t rows, size_t columns) {
-  turn_rows(to, to_step, from, from_step, LAM_LANES, rows, columns);
+  if (i < rows) {
+    const sixteen last = rows_from(from + i * from_step, from_step, rows - i, true);
+    turn_rows(to + i, to_step, &last, rows - i, columns);
+  }
 }
 
 #else
@@ -96,10 +134,6 @@ static void turn(float *to, size_t to_step, const float *from, size_t from_step,
   for (; i < rows; ++i) {
     for (size_t j = 0; j < columns; ++j) to[j * to_step + i] = from[i * from_step + j];
   }
-}
-
-static void turn_out(float *to, size_t to_step, const float *from, size_t from_step, size_t rows, size_t columns) {
-  turn(to, to_step, from, from_step, rows, columns);
 }
 
 #endif

@@ -13,7 +13,10 @@ void LAM_KERNEL(narrow_load)(lam_narrow *n, const float *x, size_t ldx, size_t c
     const __mmask8 there = (__mmask8)_bzhi_u32(15, (unsigned)(columns - j));
     __m512 v[4];
     LAM_UNROLL
-    for (size_t r = 0; r < 4; ++r) v[r] = load_quarters(x + r * ldx + j, ldx, 4, there);
+    for (size_t r = 0; r < 4; ++r) {
+      const float *row = x + r * ldx + j;
+      v[r] = load_quarters(row, row + 4 * ldx, row + 8 * ldx, row + 12 * ldx, there);
+    }
     turn_quarters(v);
     LAM_UNROLL
     for (size_t c = 0; c < 4; ++c) narrow_set(n, j + c, v[c]);
