@@ -39,7 +39,8 @@ int inference_open(inference *f, lam_context *context, const settings *options, 
   lam_random_uniform(f->rows, batch * width, 0, 0, 0);
   f->input = (lam_array){ .data = f->rows, .type = LAM_FLOAT32, .rows = batch, .shape = { { width }, 1 } };
   f->model = build_network(context, net);
-  f->session = lam_session_create(f->model, &(lam_session_options){ .max_rows = batch });
+  /* A session that is told none has the native product, whatever the context's backend is. */
+  f->session = lam_session_create(f->model, &(lam_session_options){ .max_rows = batch, .gemm = lam_gemm_name(context) });
   if (!f->session) return EXIT_FAILED;
   return lam_session_run(f->session, &f->input, 1, &f->outputs, 1) ? EXIT_FAILED : EXIT_OK;
 }

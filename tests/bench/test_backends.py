@@ -4,9 +4,12 @@
 Arguments: lamina-bench, the source folder, the folder of the libraries.
 """
 import json
+import math
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -79,6 +82,25 @@ def test_trainings_and_calls_are_measured_with_every_library_too():
         assert [(r["backend"], r["batch"]) for r in report["results"]] == [
             ("native", 4), ("liar_honest", 4), ("native", 8), ("liar_honest", 8)], report["results"]
         assert report["backends"][2]["refused"] == "it crashes: Segmentation fault", report["backends"]
+
+
+def test_a_session_is_measured_with_the_backend_that_is_asked_for():
+    mine, theirs = socket.socketpair()
+    mine.settimeout(120)
+    with tempfile.TemporaryDirectory() as folder, start(
+            "infer", "--net", "99-4-3", "--batch", "4", "--backends", liar("onednn"), "--worker", str(theirs.fileno()), libraries=[],
+            pass_fds=[theirs.fileno()]) as worker, mine.makefile("rw", encoding="utf-8") as stream:
+        theirs.close()
+        hello = json.loads(stream.readline())
+        for line in "batch 4", f"save {folder}", "quit":
+            stream.write(line + "\n")
+            stream.flush()
+            stream.readline()
+        assert worker.wait(60) == 0, hello
+        with open(os.path.join(folder, "outputs.f32"), "rb") as file:
+            outputs = struct.unpack("12f", file.read())
+    # This library fails at sums of 99 terms, which becomes NaN; the native product does not.
+    assert all(map(math.isnan, outputs)), outputs
 
 
 def test_the_automatic_choice_is_measured_where_it_is_asked_for():
