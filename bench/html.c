@@ -28,7 +28,11 @@ static const char style[] =
     "svg{display:block;width:100%;height:auto;max-width:30rem}.card svg{max-width:26rem}\n"
     "dl{display:grid;grid-template-columns:minmax(6rem,max-content) 1fr;gap:.15rem .75rem;margin:0;font-size:.875rem}"
     "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\n"
-    ".scroll{margin:.5rem 0;overflow:auto;max-height:40rem;border:1px solid var(--edge);border-radius:6px}\n"
+    ".notes{margin:.5rem 0;padding:.5rem .75rem .5rem 1.75rem;max-width:60rem;background:var(--panel);border:1px solid "
+    "var(--edge);"
+    "border-left:4px solid var(--bad);border-radius:6px;overflow-wrap:anywhere}\n"
+    ".scroll{margin:.5rem 0;overflow:auto;width:fit-content;max-width:100%;max-height:40rem;border:1px solid "
+    "var(--edge);border-radius:6px}\n"
     "table{border-collapse:collapse;font-size:.8rem;font-variant-numeric:tabular-nums}th,td{padding:.25rem "
     ".5rem;text-align:right;"
     "white-space:nowrap;border-bottom:1px solid var(--edge)}thead th{position:sticky;top:0;background:var(--panel)}"
@@ -150,15 +154,16 @@ static void put_card(FILE *file, const report *r) {
     fputs("</dd>\n", file);
   }
   fputs("</dl>\n", file);
-  if (*r->notes) fputs("<h2>Notes</h2>\n", file);
+  if (*r->notes) fputs("<h2>Notes</h2>\n<ul class=notes>\n", file);
   for (const char *line = r->notes, *end; *line; line = *end ? end + 1 : end) {
     char text[1024];
     end = line + strcspn(line, "\n");
     snprintf(text, sizeof text, "%.*s", (int)(end - line), line);
-    fputs("<p class=alarm>", file);
+    fputs("<li>", file);
     svg_escape(file, text);
-    fputs("</p>\n", file);
+    fputs("</li>\n", file);
   }
+  if (*r->notes) fputs("</ul>\n", file);
 }
 
 void report_html(FILE *file, const report *r) {
@@ -176,11 +181,13 @@ void report_html(FILE *file, const report *r) {
   plot_limits(file, r);
   if (r->backends.count) fputs("<h2>Backends</h2>\n", file);
   put_tables(file, &r->backends);
+  const bool compares = strcmp(r->command, "compare") == 0;
   fprintf(
       file,
-      "<h2>All %zu results</h2>\n<p class=soft>A ratio is how many times as fast as the reference; low and high are the ends of "
-      "its 99 %% interval. Not separated: nearer than 2 %% cannot be ruled out.</p>\n",
-      r->results.count);
+      "<h2>All %zu results</h2>\n<p class=soft>A ratio is how many times as fast as %s; low and high are the ends of its 99 %% "
+      "interval.%s</p>\n",
+      r->results.count, compares ? "before" : "the reference",
+      compares ? "" : " Not separated: nearer than 2 % cannot be ruled out.");
   put_tables(file, &r->results);
   fputs("</body></html>\n", file);
 }

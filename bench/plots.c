@@ -40,10 +40,12 @@ void plot_key(FILE *file, const plot_names *n) {
 
 enum { BAR_WIDTH = 340, BAR_LEFT = 128, BAR_RIGHT = 296, BAR_STEP = 20, BAR_TOP = 8 };
 
+/* The axis ends at the peak; where the fastest is far from it, a little beyond the fastest, so that bars are to be seen. */
 static double gflops_limit(const report *r, const group *g) {
-  double most = r->peak * result_number(g->all, "threads");
+  const double peak = r->peak * result_number(g->all, "threads");
+  double most = 0;
   for (size_t i = 0; i < g->count; i++) most = fmax(most, result_number(&g->all[i], "gflops"));
-  return most > 0 ? most : 1;
+  return most > peak / 4 ? fmax(most, peak) : most > 0 ? 1.25 * most : 1;
 }
 
 static double bar_place(double gflops, double most) {
@@ -77,8 +79,8 @@ static void draw_bar(FILE *file, const result *row, size_t i, double most) {
 static void draw_limits(FILE *file, const report *r, const group *g, double most, double bottom) {
   const double threads = result_number(g->all, "threads"), peak = r->peak * threads;
   const double roof = result_number(g->all, "gflops") / result_number(g->all, "roof_share");
-  if (roof < 0.99 * peak) svg_line(file, bar_place(roof, most), 2, bar_place(roof, most), bottom, "roof");
-  if (peak > 0) svg_line(file, bar_place(peak, most), 2, bar_place(peak, most), bottom, "peak");
+  if (roof < 0.99 * peak && roof <= most) svg_line(file, bar_place(roof, most), 2, bar_place(roof, most), bottom, "roof");
+  if (peak > 0 && peak <= most) svg_line(file, bar_place(peak, most), 2, bar_place(peak, most), bottom, "peak");
 }
 
 void plot_bars(FILE *file, const report *r) {
@@ -103,6 +105,8 @@ void plot_bars(FILE *file, const report *r) {
       svg_escape(file, result_text(g.all, "from"));
       fputs("</p>", file);
     }
+    const double peak = r->peak * result_number(g.all, "threads");
+    if (most < peak) fprintf(file, "<p class=soft>the axis ends at %.1f %% of the peak</p>", 100 * most / peak);
     plot_open(file, BAR_WIDTH, bottom + 2, title);
     for (size_t i = 0; i < g.count; i++) draw_bar(file, &g.all[i], i, most);
     draw_limits(file, r, &g, most, bottom);
@@ -113,7 +117,7 @@ void plot_bars(FILE *file, const report *r) {
 
 /* ---- the roofline -------------------------------------------------------------------------------------------------- */
 
-enum { ROOF_WIDTH = 360, ROOF_HEIGHT = 280, ROOF_LEFT = 44, ROOF_RIGHT = 350, ROOF_TOP = 12, ROOF_BOTTOM = 236 };
+enum { ROOF_WIDTH = 372, ROOF_HEIGHT = 280, ROOF_LEFT = 44, ROOF_RIGHT = 350, ROOF_TOP = 12, ROOF_BOTTOM = 236 };
 
 /* Decimal logarithms at the ends of the axes. */
 typedef struct axes {
@@ -165,7 +169,7 @@ static void draw_roof(FILE *file, const axes *a, double peak, double bandwidth, 
   double from = fmax(pow(10, a->left), pow(10, a->low) / bandwidth), to = fmin(peak / bandwidth, pow(10, a->right));
   if (from >= to) return;
   svg_line(file, roof_x(a, from), roof_y(a, from * bandwidth), roof_x(a, to), roof_y(a, to * bandwidth), "roof");
-  svg_text(file, roof_x(a, from) + 3, roof_y(a, from * bandwidth) - 4, "soft", "%s", name);
+  svg_text(file, roof_x(a, to), roof_y(a, to * bandwidth) - 5, "soft middle", "%s", name);
 }
 
 void plot_roofline(FILE *file, const report *r) {

@@ -74,15 +74,14 @@ static void call_first(lam_context *context) {
 static bool open_backend(worker *w) {
   const settings *o = w->options;
   const char *name = o->backends.count ? o->backends.item[0] : NULL;
-  lam_gemm *library = NULL;
   const bool train = o->command->bit != GEMM;
   w->context = lam_context_create(&(lam_context_options){ .threads = (unsigned)o->threads.item[0], .keep_blas_threads = !train });
   if (!w->context) return false;
   double begin = wall_seconds();
   if (name && strchr(name, '/')) {
-    library = lam_gemm_add(w->context, name, NULL, NULL);
-    if (!library || lam_library_open(w->context, name, library, "")) return refuse(w, "%s", lam_error_message(w->context));
-    w->context->gemm = library;
+    lam_gemm *gemm = lam_gemm_add(w->context, name, NULL, NULL);
+    if (!gemm || lam_library_open(w->context, name, gemm, "")) return refuse(w, "%s", lam_error_message(w->context));
+    w->context->gemm = gemm;
   } else if (name && lam_gemm_open(w->context, name)) {
     return refuse(w, "%s", lam_error_message(w->context));
   }
@@ -97,7 +96,6 @@ static bool open_backend(worker *w) {
   } else {
     w->vet = wall_seconds() - loaded;
   }
-  if (library) lam_gemm_describe(library); /* MKL tells more after its first call */
   return true;
 }
 

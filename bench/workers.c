@@ -307,7 +307,7 @@ void crew_report(const crew *c, const settings *options, report *to) {
     if (*b->warning) report_note(to, "%s: %s", b->library.name, b->warning);
     warned = warned || *b->warning;
   }
-  if (warned && !options->as_is) report_note(to, "settings that choose kernels count with --as-is only");
+  if (warned && !options->as_is) report_note(to, "Settings that choose kernels count with --as-is only");
 }
 
 /* ---- batches ------------------------------------------------------------------------------------------------------- */

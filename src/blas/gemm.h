@@ -63,8 +63,8 @@ lam_status lam_gemm_vet(lam_context *context, const lam_gemm *gemm);
 /* Loads the library at `path` and binds its functions to `gemm`, unvetted (library.c). `provider` is said for a library that says
  * nothing of itself. LAM_IO where it does not load, LAM_UNSUPPORTED where it has no function for products. */
 lam_status lam_library_open(lam_context *context, const char *path, lam_gemm *gemm, const char *provider);
-/* Fills `warning` where version and core tell of kernels below what this CPU has, and `description` from the rest; of MKL, after
- * its first call, `core` (identity.c). */
+/* Fills `warning` where version and core tell of kernels below what this CPU has, and `description` from the rest; of an MKL that
+ * has been called, also `core` (identity.c). */
 void lam_gemm_describe(lam_gemm *gemm);
 
 /* The backend of this name, or NULL. */

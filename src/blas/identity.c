@@ -81,7 +81,8 @@ static void warn_onednn(lam_gemm *gemm, level cpu) {
 
 /* ---- MKL ---- */
 
-/* MKL does not say which kernels it runs, but loads them, at its first call, as a library that is named after them. */
+/* MKL does not say which kernels it runs, but loads them, at its first call (the question for its integers), as a library that is
+ * named after them. */
 static int find_mkl_kernels(struct dl_phdr_info *library, size_t size, void *user) {
   lam_gemm *gemm = user;
   char name[sizeof gemm->core] = "";

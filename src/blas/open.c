@@ -25,7 +25,6 @@ static lam_status open_library(lam_context *context, const char *name, const cha
   lam_status status = lam_library_open(context, path, gemm, provider);
   if (status == LAM_OK) status = lam_gemm_vet(context, gemm);
   if (status != LAM_OK) return lam_gemm_remove(context, gemm), status;
-  lam_gemm_describe(gemm); /* MKL tells more after its first call */
   context->gemm = gemm;
   if (*gemm->warning) lam_log_line(context, "gemm backend \"%s\": %s", name, gemm->warning);
   return LAM_OK;
