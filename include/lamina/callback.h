@@ -112,8 +112,8 @@ typedef struct lam_model_checkpoint_options {
 } lam_model_checkpoint_options;
 
 /* Saves the training at `path`, in which {epoch} (from 1), {batch} (from 1, with save_freq) and the names of what is monitored
- * are replaced by their values, formatted as {epoch:03d} and {val_loss:.2f} where that is said. A failure to save ends fit with
- * its status. With a save_freq, monitor cannot be of validation. Since 0.1. */
+ * are replaced by their values, formatted as {epoch:03d} and {val_loss:.2f} where that is said; folders that are not there are
+ * made. A failure to save ends fit with its status. With a save_freq, monitor cannot be of validation. Since 0.1. */
 LAM_API lam_hook *lam_model_checkpoint(lam_context *context, const char *path, const lam_model_checkpoint_options *options);
 
 typedef struct lam_csv_logger_options {

@@ -5,10 +5,12 @@
 #include "train/callback.h"
 #include <lamina/file.h>
 
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct saver {
   lam_hook hook;
@@ -155,6 +157,20 @@ static bool is_best(saver *s, const lam_progress *progress) {
   return true;
 }
 
+/* The folders of a path that are not there, as Keras makes them. */
+static lam_status make_folders(const saver *s, char *path) {
+  char reason[128];
+  for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+    *slash = 0;
+    int failed = mkdir(path, 0777) && errno != EEXIST ? errno : 0;
+    if (failed)
+      return lam_fail(s->hook.object.context, LAM_IO, "model_checkpoint: cannot make the folder %s: %s", path,
+                      strerror_r(failed, reason, sizeof reason));
+    *slash = '/';
+  }
+  return LAM_OK;
+}
+
 static lam_status tell_saver(lam_hook *hook, const lam_progress *progress, bool *stop) {
   saver *s = (saver *)hook;
   char path[PATH_MAX];
@@ -165,6 +181,7 @@ static lam_status tell_saver(lam_hook *hook, const lam_progress *progress, bool 
   s->batches = 0;
   if (s->best_only && !is_best(s, progress)) return LAM_OK;
   lam_status status = make_path(s, progress, s->validates, path);
+  if (!status) status = make_folders(s, path);
   if (status) return status;
   return s->weights_only ? lam_model_save(progress->trainer->model, path) : lam_trainer_save(progress->trainer, path);
 }

@@ -282,6 +282,20 @@ static void a_checkpoint_may_be_saved_every_few_batches_as_a_model(void **state)
   lam_context_destroy(f.context);
 }
 
+static void a_checkpoint_makes_its_folders_or_tells_which_it_cannot(void **state) {
+  (void)state;
+  fixture f = begin(0.05f);
+  lam_hook *hook = lam_model_checkpoint(f.context, in_folder("runs/{epoch:02d}/model.st"), NULL);
+  lam_fit_options options = { .epochs = 2, .callbacks = &hook, .callback_count = 1 };
+  assert_int_equal(lam_fit(f.trainer, f.data, &options), LAM_OK);
+  assert_true(exists("runs/01/model.st") && exists("runs/02/model.st"));
+  hook = lam_model_checkpoint(f.context, in_folder("runs/01/model.st/deeper/{epoch}.st"), NULL);
+  assert_int_equal(lam_fit(f.trainer, f.data, &options), LAM_IO);
+  assert_non_null(strstr(lam_error_message(f.context), "cannot make the folder "));
+  assert_non_null(strstr(lam_error_message(f.context), "runs/01/model.st/deeper: Not a directory"));
+  lam_context_destroy(f.context);
+}
+
 static void a_checkpoint_keeps_what_other_callbacks_did_in_its_epoch(void **state) {
   (void)state;
   static const double losses[MOST] = { 1, 1 };
@@ -502,6 +516,7 @@ int main(void) {
     cmocka_unit_test(a_loss_that_is_not_finite_may_be_a_stop),
     cmocka_unit_test(a_checkpoint_is_saved_where_the_best_is_and_named_by_it),
     cmocka_unit_test(a_checkpoint_may_be_saved_every_few_batches_as_a_model),
+    cmocka_unit_test(a_checkpoint_makes_its_folders_or_tells_which_it_cannot),
     cmocka_unit_test(a_checkpoint_keeps_what_other_callbacks_did_in_its_epoch),
     cmocka_unit_test(a_table_has_a_line_for_each_epoch),
     cmocka_unit_test(epochs_without_validation_have_no_value_of_it),
