@@ -15,7 +15,6 @@ from works import beside, find_data, why_not
 LEAST = 3            # turns of each system, however little time there is
 ERROR = 1e-4         # between the probabilities of two systems
 COMPILING = "keras-", "jax", "torch"
-TURN = 0.1           # seconds at least: short epochs and calls are done several times
 
 
 def share_out(costs, seconds, most):
@@ -98,7 +97,7 @@ class Contest:
             seconds = system.epochs(1, patience)[0]
             if slow or seconds < self.allowance / LEAST:
                 seconds = min(seconds, system.epochs(1, self.allowance)[0])
-        self.counts[system.key] = max(1, int(TURN / seconds))
+        self.counts[system.key] = max(1, int(self.options.turn / seconds))
         if LEAST * seconds > self.allowance:
             raise Missing(f"{'a call' if self.work.infer else 'an epoch'} takes {seconds:.1f} s, more than the time allows")
         say(f"  {system.name} ({system.card['version']})")

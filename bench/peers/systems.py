@@ -263,7 +263,7 @@ def find_limit(work, options, threads, cpus, data):
     """The seconds that an epoch or a call cannot do without on this machine, as lamina-bench measures them; None where it does not."""
     program = os.path.join(options.build, "bench", "lamina-bench")
     command = [program, "infer" if work.infer else "train", "--net", work.net, "--batch", str(work.batch), "--threads", str(threads), "--backends",
-               options.lamina[0], "--pin", ",".join(map(str, sorted(cpus))), "--rounds", "3", "--launches", "1", "--min-time", "0.1", "--quiet", "--json"]
+               options.lamina[0], "--pin", ",".join(map(str, sorted(cpus))), "--rounds", "3", "--launches", "1", "--min-time", str(options.turn), "--quiet", "--json"]
     if not work.infer:
         command += ["--optimizer", work.optimizer, "--loss", work.loss, "--rows", str(work.rows), "--data", data.rstrip("/") + "/train"]
     try:

@@ -42,10 +42,8 @@ static void one_cpu_makes_one_thread(void **state) {
   int status = -1;
   assert_int_equal(waitpid(child, &status, 0), child);
   assert_true(WIFEXITED(status));
-  if (WEXITSTATUS(status) == 77)
-    print_message("SKIPPED: the system does not let a process choose its CPUs\n");
-  else
-    assert_int_equal(WEXITSTATUS(status), 0);
+  if (WEXITSTATUS(status) == 77) SKIP_BECAUSE("the system does not let a process choose its CPUs");
+  assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 /* ---- control groups ---------------------------------------------------------------------------------------------- */

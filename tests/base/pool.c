@@ -94,10 +94,7 @@ static void keep_company(void *argument, size_t worker, size_t begin, size_t end
  * threads is said of several. */
 static void several_threads_work_at_the_same_time(void **state) {
   (void)state;
-  if (lam_usable_cpus() < 2) {
-    print_message("SKIPPED: there is one CPU, on which a worker would only be in the caller's way\n");
-    return;
-  }
+  if (lam_usable_cpus() < 2) SKIP_BECAUSE("there is one CPU, on which a worker would only be in the caller's way");
   lam_pool *pool = make_pool(context, 2);
   static company c;
   double start = lam_seconds();
@@ -167,8 +164,7 @@ static void several_threads_may_bring_work(void **state) {
 static void a_forked_child_does_all_alone_and_destroys_what_it_has(void **state) {
   (void)state;
 #if defined(__SANITIZE_THREAD__)
-  print_message("SKIPPED: a thread sanitizer does not follow into a child that has threads no more\n");
-  return;
+  SKIP_BECAUSE("a thread sanitizer does not follow into a child that has threads no more");
 #endif
   lam_pool *pool = make_pool(context, 3);
   static tally t;
@@ -244,10 +240,7 @@ static void look_around(void *argument, size_t worker, size_t begin, size_t end)
 
 static void workers_take_no_signals_and_no_rounding_of_the_host(void **state) {
   (void)state;
-  if (lam_usable_cpus() < 2) {
-    print_message("SKIPPED: there is one CPU, on which a worker would only be in the caller's way\n");
-    return;
-  }
+  if (lam_usable_cpus() < 2) SKIP_BECAUSE("there is one CPU, on which a worker would only be in the caller's way");
   fesetround(FE_DOWNWARD);
   lam_pool *pool = make_pool(context, 2);
   static surroundings s;
@@ -295,10 +288,10 @@ static void add_one(void *argument, size_t worker, size_t begin, size_t end) {
 static void a_refused_thread_is_a_sentence(void **state) {
   (void)state;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  skip(); // they need address space of their own, and end the process where it is short
+  SKIP_BECAUSE("a sanitizer needs address space of its own, and ends the process where it is short");
 #endif
   size_t now = address_space();
-  if (!now) skip(); // no /proc
+  if (!now) SKIP_BECAUSE("there is no /proc");
   struct rlimit before, limited;
   assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
   limited = before;

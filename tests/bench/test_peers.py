@@ -32,7 +32,7 @@ WORK = ["name", "net", "batch", "optimizer", "loss", "rows", "steps", "infer", "
 
 def run(folder, *arguments):
     return subprocess.run([sys.executable, PEERS, "--build", BUILD, "--venvs", os.path.join(folder, "venvs"), "--no-install", "--data", "random",
-                           *arguments], stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=300, check=False)
+                           "--turn", "0.001", *arguments], stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=300, check=False)
 
 
 def measure(*arguments, peers="plain-c", lamina="native", code=0):
@@ -132,7 +132,7 @@ def test_the_time_is_shared_out_and_the_quick_leave_theirs_to_the_slow():
 
 def test_an_interrupted_run_keeps_what_is_done():
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, PEERS, "--build", BUILD, "--venvs", os.path.join(folder, "venvs"), "--no-install", "--data", "random", "--report",
+        command = [sys.executable, PEERS, "--build", BUILD, "--venvs", os.path.join(folder, "venvs"), "--no-install", "--data", "random", "--turn", "0.001", "--report",
                    os.path.join(folder, "report"), "--works", "4-6-6-3", "--threads", "1", "--rounds", "10000", "--minutes", "60", "--peers", "plain-c",
                    "--lamina", "native", "--rows", "3200"]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8") as process:

@@ -130,7 +130,7 @@ static void paths_that_cannot_be_written_are_told_with_their_reason(void **state
 
 static void a_read_only_folder_or_file_keeps_the_old_file(void **state) {
   (void)state;
-  if (geteuid() == 0 && seteuid(65534)) skip(); // who is root may write everywhere
+  if (geteuid() == 0 && seteuid(65534)) SKIP_BECAUSE("root may write everywhere");
   char place[] = "/tmp/lamina-locked-XXXXXX", path[64];
   assert_non_null(mkdtemp(place));
   snprintf(path, sizeof path, "%s/m", place);
@@ -189,8 +189,7 @@ static void only_regular_files_are_opened(void **state) {
 static void a_sparse_giant_costs_nothing(void **state) {
   (void)state;
   int descriptor = open(in_folder("giant"), O_WRONLY | O_CREAT, 0644);
-  // Beyond what some file systems allow there is nothing to be tested.
-  if (ftruncate(descriptor, (off_t)1 << 40)) close(descriptor), skip();
+  if (ftruncate(descriptor, (off_t)1 << 40)) close(descriptor), SKIP_BECAUSE("this file system has no files of a terabyte");
   close(descriptor);
   assert_null(lam_model_load(context, in_folder("giant")));
   assert_int_equal(lam_error_status(context), LAM_FORMAT);

@@ -161,8 +161,7 @@ static void sessions_in_several_threads_share_the_others_and_have_the_same_bits(
 static void a_forked_child_trains_on_to_the_same_bits(void **state) {
   (void)state;
 #if defined(__SANITIZE_THREAD__)
-  print_message("SKIPPED: a thread sanitizer does not follow into a child that has threads no more\n");
-  return;
+  SKIP_BECAUSE("a thread sanitizer does not follow into a child that has threads no more");
 #endif
   fixture f = begin((lam_context_options){ .gemm = "native", .threads = 3 }, MIDDLE, &adam);
   fit(&f);
