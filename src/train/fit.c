@@ -15,6 +15,7 @@ typedef struct lam_fit {
   lam_dataset *rest, *held_out; /* made by validation_split */
   lam_feed feed, validation_feed;
   size_t batch, epochs, taken; /* taken: of the callbacks */
+  uint64_t steps_before;       /* of the optimizer */
   lam_status status;           /* of a callback that failed */
 } lam_fit_state;
 
@@ -209,9 +210,11 @@ static lam_status not_finite(lam_fit_state *fit, double loss) {
   char text[32];
   for (size_t i = 0; i < fit->options->callback_count; i++)
     if (fit->options->callbacks[i]->type->takes_nan) return trainer->stopped = true, LAM_OK;
-  return lam_fail(trainer->object.context, LAM_NOT_FINITE,
-                  "the loss is %s at step %llu of epoch %llu: a smaller learning rate may help", lam_format_double(text, loss),
-                  (unsigned long long)position->step + 1, (unsigned long long)position->epoch + 1);
+  bool changed = position->steps > fit->steps_before;
+  return lam_fail(trainer->object.context, LAM_NOT_FINITE, "the loss is %s at step %llu of epoch %llu%s",
+                  lam_format_double(text, loss), (unsigned long long)position->step + 1, (unsigned long long)position->epoch + 1,
+                  changed ? ": a smaller learning rate may help"
+                          : ", before this fit has changed a weight: weights or data are too large or not finite");
 }
 
 static lam_status run_step(lam_fit_state *fit, const lam_rows *rows, double *loss) {
@@ -324,6 +327,7 @@ lam_status lam_fit(lam_trainer *trainer, const lam_dataset *data, const lam_fit_
   if (trainer->fitting)
     return lam_fail(context, LAM_INVALID_ARGUMENT, "this trainer is in a fit, in which it can begin no other");
   trainer->fitting = true;
+  fit.steps_before = trainer->position.steps;
   lam_status status = begin_fit(&fit);
   if (!status) status = run_epochs(&fit);
   for (size_t i = 0; i < fit.taken; i++) fit.options->callbacks[i]->running = false;

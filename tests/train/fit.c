@@ -256,6 +256,15 @@ static void a_loss_that_is_not_finite_ends_the_fit_with_its_step(void **state) {
   fixture f = begin((lam_context_options){ 0 }, (lam_optimizer_options){ .type = LAM_SGD, .learning_rate = 1e30f });
   assert_int_equal(lam_fit(f.trainer, f.data, &(lam_fit_options){ .epochs = 3, .batch_size = 101 }), LAM_NOT_FINITE);
   assert_non_null(strstr(lam_error_message(f.context), "at step 1 of epoch 2: a smaller learning rate may help"));
+  lam_parameter bias;
+  assert_int_equal(lam_model_parameter(f.model, 1, &bias), LAM_OK);
+  float *wrong = calloc(bias.count, sizeof *wrong);
+  wrong[0] = NAN;
+  assert_int_equal(lam_model_set_parameter(f.model, bias.name, wrong, bias.count), LAM_OK);
+  assert_int_equal(lam_fit(f.trainer, f.data, NULL), LAM_NOT_FINITE);
+  assert_string_equal(lam_error_message(f.context), "the loss is nan at step 1 of epoch 1, before this fit has changed a weight: "
+                                                    "weights or data are too large or not finite");
+  free(wrong);
   lam_context_destroy(f.context);
 }
 
