@@ -3,16 +3,12 @@
  * Each layer without products in a small network: values and gradients against an evaluator in double; noise against its stated
  * streams; options and shapes that are refused.
  */
-#include "support.h"
+#include "slopes.h"
 
-#include <lamina.h>
-#include <math.h>
-
-enum { ROWS = 5, IN = 3, WIDTH = 6, WEIGHTS = 5, MOST = IN * WIDTH, SEED = 11 };
+enum { ROWS = 5, IN = 3, WIDTH = 6, SEED = 11 };
 
 /* dense a (tanh), dense b (tanh) -> the layer -> (y - t)^2 summed and halved. Weights: a's kernel and bias, b's, the layer's. */
 static float x[ROWS][IN], targets[ROWS][WIDTH];
-static double w[WEIGHTS][MOST];
 
 typedef struct layer {
   const char *name;
@@ -93,7 +89,8 @@ static double branch(size_t row, size_t j, size_t kernel) {
   return tanh(sum);
 }
 
-static double mean_loss(const layer *l) {
+static double mean_loss(const void *what) {
+  const layer *l = what;
   double sum = 0;
   for (size_t row = 0; row < ROWS; row++) {
     for (size_t j = 0; j < WIDTH; j++) {
@@ -102,21 +99,6 @@ static double mean_loss(const layer *l) {
     }
   }
   return sum / ROWS;
-}
-
-typedef struct gradients {
-  float values[WEIGHTS][MOST];
-} gradients;
-
-static int keep(void *user, const lam_progress *progress) {
-  gradients *g = user;
-  if (progress->event != LAM_STEP_END) return 0;
-  for (size_t i = 0; i < lam_model_parameter_count(lam_trainer_model(progress->trainer)); i++) {
-    lam_parameter p;
-    lam_model_parameter(lam_trainer_model(progress->trainer), i, &p);
-    memcpy(g->values[i], lam_gradient(progress->trainer, i), p.count * sizeof(float));
-  }
-  return 0;
 }
 
 static lam_model *build(lam_context *context, const layer *l) {
@@ -128,7 +110,7 @@ static lam_model *build(lam_context *context, const layer *l) {
 }
 
 /* Values are below 4, products have 4 terms, six roundings follow: each gradient is a sum of ROWS terms below 8 with a relative
- * error below 20 u. Central differences with h = 1e-6 add 1e-9; where the layer has a kink nearer than that, none is compared,
+ * error below 20 u. Where the layer has a kink nearer than that, none is compared,
  * since the inputs are fixed and none is there. */
 static const double bound = ROWS * 8 * 20 * 0x1p-24;
 
@@ -136,40 +118,13 @@ static void check(const layer *l, unsigned threads) {
   lam_context *context = lam_context_create(&(lam_context_options){ .gemm = "native", .seed = SEED, .threads = threads });
   lam_model *model = build(context, l);
   if (!model) fail_msg("%s: %s", l->name, lam_error_message(context));
-  size_t count = lam_model_parameter_count(model);
-  for (size_t i = 0; i < count; i++) {
-    lam_parameter p;
-    float values[MOST];
-    lam_model_parameter(model, i, &p);
-    lam_random_uniform(values, p.count, 9, i, 0);
-    for (size_t j = 0; j < p.count; j++) w[i][j] = (double)(values[j] = 2 * values[j] - 1);
-    lam_model_set_parameter(model, p.name, values, p.count);
-  }
+  draw_weights(model, 2, 9);
   lam_array in = { .data = x, .rows = ROWS, .shape = { { IN }, 1 } },
             out = { .data = targets, .rows = ROWS, .shape = { { WIDTH }, 1 } };
   lam_dataset *data = lam_dataset_create(context, &in, 1, &out, 1);
   lam_trainer *trainer =
       lam_trainer_create(model, &(lam_trainer_options){ .loss = LAM_SUM_OF_SQUARES, .optimizer = { .type = LAM_SGD } });
-  static gradients g;
-  if (lam_fit(trainer, data, &(lam_fit_options){ .no_shuffle = true, .callback = keep, .user = &g }))
-    fail_msg("%s", lam_error_message(context));
-  size_t epochs = 0;
-  double loss = lam_trainer_history(trainer, &epochs)[0].loss;
-  if (!(fabs(loss - mean_loss(l)) < bound)) fail_msg("%s: loss %.9g, not %.9g", l->name, loss, mean_loss(l));
-  for (size_t i = 0; i < count; i++) {
-    lam_parameter p;
-    lam_model_parameter(model, i, &p);
-    for (size_t j = 0; j < p.count; j++) {
-      double before = w[i][j], h = 1e-6;
-      w[i][j] = before + h;
-      double above = mean_loss(l);
-      w[i][j] = before - h;
-      double slope = (above - mean_loss(l)) / (2 * h);
-      w[i][j] = before;
-      if (!(fabs((double)g.values[i][j] - slope) <= bound))
-        fail_msg("%s: %s[%zu] is %.9g, not %.9g", l->name, p.name, j, (double)g.values[i][j], slope);
-    }
-  }
+  check_slopes(l->name, trainer, data, mean_loss, l, bound);
   lam_context_destroy(context);
 }
 

@@ -3,16 +3,12 @@
  * Normalizing, gated and softmax layers in a small network: losses and gradients of whole batches against an evaluator in double,
  * with any thread count; what is refused.
  */
-#include "support.h"
+#include "slopes.h"
 
-#include <lamina.h>
-#include <math.h>
-
-enum { ROWS = 7, IN = 4, WIDTH = 12, WEIGHTS = 8, MOST = IN * WIDTH };
+enum { ROWS = 7, IN = 4, WIDTH = 12 };
 
 /* dense (tanh) -> the layer -> (y - t)^2 summed and halved. Weights: kernel, bias, those of the layer, as the model has them. */
 static float x[ROWS][IN], targets[ROWS][WIDTH];
-static double w[WEIGHTS][MOST];
 
 typedef double batch[ROWS][WIDTH];
 
@@ -237,7 +233,8 @@ static const layer layers[] = {
   LAYER(glu_of_columns, WIDTH / 2),
 };
 
-static double mean_loss(const layer *l) {
+static double mean_loss(const void *what) {
+  const layer *l = what;
   batch h, y;
   double sum = 0;
   for (size_t row = 0; row < ROWS; row++)
@@ -255,36 +252,8 @@ static double mean_loss(const layer *l) {
 
 /* ---- the library's ------------------------------------------------------------------------------------------------ */
 
-typedef struct gradients {
-  float values[WEIGHTS][MOST];
-} gradients;
-
-static int keep(void *user, const lam_progress *progress) {
-  gradients *g = user;
-  if (progress->event != LAM_STEP_END) return 0;
-  for (size_t i = 0; i < lam_model_parameter_count(lam_trainer_model(progress->trainer)); i++) {
-    lam_parameter p;
-    lam_model_parameter(lam_trainer_model(progress->trainer), i, &p);
-    bool trained = !p.fixed && !p.frozen;
-    assert_true(trained == (lam_gradient(progress->trainer, i) != NULL));
-    if (trained) memcpy(g->values[i], lam_gradient(progress->trainer, i), p.count * sizeof(float));
-  }
-  return 0;
-}
-
-static void set_weights(lam_model *model) {
-  for (size_t i = 0; i < lam_model_parameter_count(model); i++) {
-    lam_parameter p;
-    float values[MOST];
-    lam_model_parameter(model, i, &p);
-    lam_random_uniform(values, p.count, 19, i, 0);
-    for (size_t j = 0; j < p.count; j++) w[i][j] = (double)(values[j] = p.fixed ? 0.25f + values[j] / 2 : 2 * values[j] - 1);
-    assert_int_equal(lam_model_set_parameter(model, p.name, values, p.count), LAM_OK);
-  }
-}
-
 /* Values are below 8 and deviations above 1/8, so that terms of a gradient are below 64; each has passed fewer than 50 roundings,
- * and a loss sums ROWS rows of them. Central differences with h = 1e-6 add 1e-8. */
+ * and a loss sums ROWS rows of them. Central differences add less than 1e-8. */
 static const double bound = 64 * 50 * 0x1p-24 + 1e-8;
 
 static void check(const layer *l, unsigned threads) {
@@ -293,7 +262,7 @@ static void check(const layer *l, unsigned threads) {
   lam_node y = lam_flatten(l->build(lam_dense(in, WIDTH, &(lam_dense_options){ .activation = LAM_TANH })));
   lam_model *model = lam_model_create(&y, 1);
   if (!model) fail_msg("%s: %s", l->name, lam_error_message(context));
-  set_weights(model);
+  draw_weights(model, 2, 19);
   float goal[ROWS * WIDTH];
   for (size_t i = 0; i < ROWS; i++) memcpy(goal + i * l->width, targets[i], l->width * sizeof *goal);
   lam_array rows = { .data = x, .rows = ROWS, .shape = { { IN }, 1 } },
@@ -301,27 +270,7 @@ static void check(const layer *l, unsigned threads) {
   lam_dataset *data = lam_dataset_create(context, &rows, 1, &out, 1);
   lam_trainer *trainer =
       lam_trainer_create(model, &(lam_trainer_options){ .loss = LAM_SUM_OF_SQUARES, .optimizer = { .type = LAM_SGD } });
-  static gradients g;
-  if (lam_fit(trainer, data, &(lam_fit_options){ .no_shuffle = true, .callback = keep, .user = &g }))
-    fail_msg("%s: %s", l->name, lam_error_message(context));
-  size_t epochs = 0;
-  double loss = lam_trainer_history(trainer, &epochs)[0].loss;
-  if (!(fabs(loss - mean_loss(l)) < bound)) fail_msg("%s: loss %.9g, not %.9g", l->name, loss, mean_loss(l));
-  for (size_t i = 0; i < lam_model_parameter_count(model); i++) {
-    lam_parameter p;
-    lam_model_parameter(model, i, &p);
-    for (size_t j = 0; j < p.count && p.frozen; j++) assert_true((double)p.data[j] == w[i][j]);
-    for (size_t j = 0; j < p.count && !p.fixed && !p.frozen; j++) {
-      double before = w[i][j], h = 1e-6;
-      w[i][j] = before + h;
-      double above = mean_loss(l);
-      w[i][j] = before - h;
-      double slope = (above - mean_loss(l)) / (2 * h);
-      w[i][j] = before;
-      if (!(fabs((double)g.values[i][j] - slope) <= bound))
-        fail_msg("%s: %s[%zu] is %.9g, not %.9g", l->name, p.name, j, (double)g.values[i][j], slope);
-    }
-  }
+  check_slopes(l->name, trainer, data, mean_loss, l, bound);
   lam_context_destroy(context);
 }
 
