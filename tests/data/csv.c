@@ -5,22 +5,8 @@
  */
 #include "data/place.h"
 #include "files.h"
-#include <lamina.h>
 #include <locale.h>
 #include <math.h>
-
-static lam_context *context;
-static test_memory memory;
-
-static int open_context(void **state) {
-  context = lam_context_create(&(lam_context_options){ .allocator = test_allocator(&memory) });
-  return context && make_folder(state) == 0 ? 0 : -1;
-}
-
-static int close_context(void **state) {
-  lam_context_destroy(context);
-  return memory.live_blocks == 0 ? remove_folder(state) : -1;
-}
 
 static lam_dataset *open_text(const char *text, const lam_csv_options *options) {
   return lam_dataset_open_csv(context, write_file("t.csv", text, strlen(text)), options);
@@ -484,16 +470,6 @@ static void iris_is_found_by_its_name(void **state) {
 
 /* ---- allocations ------------------------------------------------------------------------------------------------- */
 
-static const char *example;
-
-static bool open_example(lam_allocator allocator) {
-  lam_context *own = lam_context_create(&(lam_context_options){ .allocator = allocator });
-  lam_dataset *dataset = lam_dataset_open(own, example);
-  assert_true(!own || dataset || lam_error_status(own) == LAM_OUT_OF_MEMORY);
-  lam_context_destroy(own);
-  return dataset != NULL;
-}
-
 static void whichever_allocation_fails_there_is_a_status_and_no_leak(void **state) {
   (void)state;
   char text[2000] = "x,y\n";
@@ -505,8 +481,7 @@ static void whichever_allocation_fails_there_is_a_status_and_no_leak(void **stat
 #else
   snprintf(path, sizeof path, "%s/test", write_file("e.csv", text, strlen(text)));
 #endif
-  example = path;
-  test_every_allocation_failing(open_example);
+  open_with_every_allocation_failing(path, NULL);
 }
 
 int main(void) {

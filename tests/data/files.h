@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the suites of files share: a folder of their own, files written byte by byte, IDX put together.
+ * What the suites of files share: a context that counts its memory, a folder of their own, files written byte by byte, IDX put
+ * together.
  */
 #ifndef LAM_TESTS_DATA_FILES_H
 #define LAM_TESTS_DATA_FILES_H
 
 #include "support.h"
 #include <ftw.h>
+#include <lamina.h>
 #include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -31,6 +33,43 @@ static inline int remove_entry(const char *path, const struct stat *status, int 
 static inline int remove_folder(void **state) {
   (void)state;
   return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static lam_context *context;
+static test_memory memory; // the context's
+
+static inline int open_context(void **state) {
+  context = lam_context_create(&(lam_context_options){ .allocator = test_allocator(&memory) });
+  return context && make_folder(state) == 0 ? 0 : -1;
+}
+
+static inline int close_context(void **state) {
+  lam_context_destroy(context);
+  return memory.live_blocks == 0 ? remove_folder(state) : -1;
+}
+
+/* The last sentence has the status and the part. */
+static inline void says(lam_status status, const char *part) {
+  const char *message = lam_error_message(context);
+  if (lam_error_status(context) != status || !strstr(message, part))
+    fail_msg("status %d, \"%s\" does not say \"%s\"", (int)lam_error_status(context), message, part);
+}
+
+/* Opens files, targets from one of their own unless that is NULL, with every allocation failing in turn. */
+static const char *failing_path, *failing_targets;
+
+static inline bool open_failing(lam_allocator allocator) {
+  lam_context *own = lam_context_create(&(lam_context_options){ .allocator = allocator });
+  lam_dataset *dataset =
+      failing_targets ? lam_dataset_open_idx(own, failing_path, failing_targets) : lam_dataset_open(own, failing_path);
+  assert_true(!own || dataset || lam_error_status(own) == LAM_OUT_OF_MEMORY);
+  lam_context_destroy(own);
+  return dataset != NULL;
+}
+
+static inline void open_with_every_allocation_failing(const char *path, const char *targets) {
+  failing_path = path, failing_targets = targets;
+  test_every_allocation_failing(open_failing);
 }
 
 /* The path of a name in the folder; until the fourth call after it. */
@@ -81,11 +120,11 @@ static inline bytes idx_labels(uint32_t rows) {
 }
 
 #ifdef LAM_HAVE_ZLIB
-/* One gzip member. */
-static inline bytes gzip_bytes(const void *data, size_t size) {
+/* Compressed; for zlib a window of 31 bits means one gzip member, and one of -15 no head at all. */
+static inline bytes deflate_bytes(const void *data, size_t size, int window) {
   bytes b;
   z_stream z = { .next_in = (unsigned char *)(uintptr_t)data, .avail_in = (unsigned)size };
-  assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 31, 9, Z_DEFAULT_STRATEGY), Z_OK);
+  assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, window, 9, Z_DEFAULT_STRATEGY), Z_OK);
   z.next_out = b.data;
   z.avail_out = sizeof b.data;
   assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
@@ -93,6 +132,8 @@ static inline bytes gzip_bytes(const void *data, size_t size) {
   deflateEnd(&z);
   return b;
 }
+
+static inline bytes gzip_bytes(const void *data, size_t size) { return deflate_bytes(data, size, 31); }
 #endif
 
 #endif

@@ -3,21 +3,7 @@
  * IDX files, plain and gzip: what is right is read, and each way of being wrong gets a status and a sentence that names the file.
  */
 #include "files.h"
-#include <lamina.h>
 #include <sys/stat.h>
-
-static lam_context *context;
-static test_memory memory;
-
-static int open_context(void **state) {
-  context = lam_context_create(&(lam_context_options){ .allocator = test_allocator(&memory) });
-  return context && make_folder(state) == 0 ? 0 : -1;
-}
-
-static int close_context(void **state) {
-  lam_context_destroy(context);
-  return memory.live_blocks == 0 ? remove_folder(state) : -1;
-}
 
 /* Nothing can be made of these bytes: the sentence names the file and says `part`. */
 static void check_refused(const bytes *b, lam_status status, const char *part) {
@@ -154,8 +140,7 @@ static void labels_must_be_one_integer_for_each_image(void **state) {
   for (size_t i = 0; i < 3; ++i) {
     const char *labels = write_file("labels", cases[i].labels->data, cases[i].labels->size);
     assert_null(lam_dataset_open_idx(context, path, labels));
-    assert_int_equal(lam_error_status(context), LAM_FORMAT);
-    assert_non_null(strstr(lam_error_message(context), cases[i].says));
+    says(LAM_FORMAT, cases[i].says);
     assert_non_null(strstr(lam_error_message(context), "/labels\""));
   }
 }
@@ -175,8 +160,7 @@ static void only_regular_files_are_opened_and_none_is_waited_for(void **state) {
                 { "", "\"\" cannot be opened" } };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
     assert_null(lam_dataset_open_idx(context, cases[i].path, NULL));
-    assert_int_equal(lam_error_status(context), LAM_IO);
-    assert_non_null(strstr(lam_error_message(context), cases[i].says));
+    says(LAM_IO, cases[i].says);
   }
   assert_null(lam_dataset_open_idx(context, NULL, NULL));
   assert_int_equal(lam_error_status(context), LAM_NO_HANDLE);
@@ -189,8 +173,7 @@ static void a_long_path_leaves_room_for_what_is_wrong(void **state) {
   for (size_t i = 0; i < sizeof path; i += 100) path[i] = '/';
   memcpy(path + sizeof path - 5, "/end", 5);
   assert_null(lam_dataset_open_idx(context, path, NULL));
-  assert_int_equal(lam_error_status(context), LAM_IO);
-  assert_non_null(strstr(lam_error_message(context), "/end\" cannot be opened: "));
+  says(LAM_IO, "/end\" cannot be opened: ");
 }
 
 /* ---- gzip -------------------------------------------------------------------------------------------------------- */
@@ -311,22 +294,10 @@ static void gzip_in_a_build_without_zlib_is_said_to_be_unsupported(void **state)
 
 #endif
 
-static const char *example_path, *labels_path;
-
-static bool open_example(lam_allocator allocator) {
-  lam_context *own = lam_context_create(&(lam_context_options){ .allocator = allocator });
-  lam_dataset *dataset = lam_dataset_open_idx(own, example_path, labels_path);
-  assert_true(!own || dataset || lam_error_status(own) == LAM_OUT_OF_MEMORY);
-  lam_context_destroy(own);
-  return dataset != NULL;
-}
-
 static void whichever_allocation_fails_there_is_a_status_and_no_leak(void **state) {
   (void)state;
   bytes labels = idx_labels(3);
-  example_path = gzip_example();
-  labels_path = write_file("labels", labels.data, labels.size);
-  test_every_allocation_failing(open_example);
+  open_with_every_allocation_failing(gzip_example(), write_file("labels", labels.data, labels.size));
 }
 
 int main(void) {

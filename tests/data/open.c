@@ -4,26 +4,7 @@
  */
 #include "data/place.h"
 #include "files.h"
-#include <lamina.h>
 #include <sys/stat.h>
-
-static lam_context *context;
-
-static int open_context(void **state) {
-  context = lam_context_create(NULL);
-  return context && make_folder(state) == 0 ? 0 : -1;
-}
-
-static int close_context(void **state) {
-  lam_context_destroy(context);
-  return remove_folder(state);
-}
-
-static void says(lam_status status, const char *part) {
-  const char *message = lam_error_message(context);
-  if (lam_error_status(context) != status || !strstr(message, part))
-    fail_msg("status %d, \"%s\" does not say \"%s\"", (int)lam_error_status(context), message, part);
-}
 
 /* `rows` images of 2 x 2 with their labels, as the pair PREFIX of a new or old folder. */
 static void write_pair(const char *name, const char *prefix, uint32_t rows) {
