@@ -3,21 +3,7 @@
  * The arena: no two buffers that live at once share a byte, and the block is no larger than it has to be within known bounds.
  */
 #include "base/arena.h"
-#include "support.h"
-
-static lam_context *context;
-
-static int make_context(void **state) {
-  (void)state;
-  context = lam_context_create(NULL);
-  return !context;
-}
-
-static int destroy_context(void **state) {
-  (void)state;
-  lam_context_destroy(context);
-  return 0;
-}
+#include "context.h"
 
 static size_t rounded(size_t size) { return (size + 63) / 64 * 64; }
 

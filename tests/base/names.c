@@ -3,23 +3,9 @@
  * Names: found, missed with the nearest ones offered, and options read by name.
  */
 #include "base/names.h"
-#include "support.h"
+#include "context.h"
 
 static const char *const optimizers[] = { "sgd", "rmsprop", "adam", "adamw", "adagrad", NULL };
-
-static lam_context *context;
-
-static int make_context(void **state) {
-  (void)state;
-  context = lam_context_create(NULL);
-  return !context;
-}
-
-static int destroy_context(void **state) {
-  (void)state;
-  lam_context_destroy(context);
-  return 0;
-}
 
 static void names_are_found_by_their_whole_text(void **state) {
   (void)state;

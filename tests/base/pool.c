@@ -5,7 +5,7 @@
 #include "base/pool.h"
 #include "base/clock.h"
 #include "base/cpus.h"
-#include "support.h"
+#include "context.h"
 #include <fenv.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,20 +15,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-static lam_context *context;
-
-static int make_context(void **state) {
-  (void)state;
-  context = lam_context_create(NULL);
-  return !context;
-}
-
-static int destroy_context(void **state) {
-  (void)state;
-  lam_context_destroy(context);
-  return 0;
-}
 
 enum { MOST_UNITS = 200, MOST_WORKERS = 8 };
 

@@ -185,15 +185,15 @@ static void a_line_of_a_million_columns_is_read(void **state) {
 /* Twice the file and a mebibyte on top of the floats. */
 static void check_memory(const char *text, size_t size, bool good) {
   const char *path = write_file("m.csv", text, size);
-  size_t before = memory.live_bytes, floats = 0;
-  memory.most_bytes = before;
+  size_t before = context_memory.live_bytes, floats = 0;
+  context_memory.most_bytes = before;
   lam_dataset *dataset = lam_dataset_open_csv(context, path, NULL);
   assert_true((dataset != NULL) == good);
   if (dataset) floats = lam_dataset_rows(dataset) * (lam_dataset_input(dataset, 0)->shape.size[0] + 1) * sizeof(float);
-  if (memory.most_bytes - before > floats + 2 * size + (1 << 20))
-    fail_msg("%zu bytes for %zu and %zu of floats", memory.most_bytes - before, size, floats);
+  if (context_memory.most_bytes - before > floats + 2 * size + (1 << 20))
+    fail_msg("%zu bytes for %zu and %zu of floats", context_memory.most_bytes - before, size, floats);
   lam_dataset_destroy(dataset);
-  assert_int_equal(memory.live_bytes, before);
+  assert_int_equal(context_memory.live_bytes, before);
 }
 
 static void files_of_any_kind_take_memory_in_proportion(void **state) {
@@ -227,10 +227,10 @@ typedef struct fault {
 } fault;
 
 static void check_refused(const char *text, size_t size, const lam_csv_options *options, lam_status status, const char *says) {
-  size_t before = memory.live_bytes;
+  size_t before = context_memory.live_bytes;
   assert_null(lam_dataset_open_csv(context, write_file("bad.csv", text, size), options));
   const char *message = lam_error_message(context);
-  assert_int_equal(memory.live_bytes, before);
+  assert_int_equal(context_memory.live_bytes, before);
   if (lam_error_status(context) != status || !strstr(message, "bad.csv\"") || !strstr(message, says))
     fail_msg("%s: status %d, \"%s\" does not say \"%s\"", text, (int)lam_error_status(context), message, says);
 }
@@ -413,10 +413,10 @@ static void gzip_is_read_in_proportion_to_what_it_holds(void **state) {
   gzputs(out, "x,y\n");
   for (int i = 0; i < ROWS; ++i) gzputs(out, "0,1\n");
   assert_int_equal(gzclose(out), Z_OK);
-  size_t before = memory.most_bytes = memory.live_bytes;
+  size_t before = context_memory.most_bytes = context_memory.live_bytes;
   dataset = lam_dataset_open_csv(context, in_folder("large.csv.gz"), NULL);
   assert_int_equal(lam_dataset_rows(dataset), ROWS);
-  assert_true(memory.most_bytes - before <= 8 * ROWS + 2 * 4 * ROWS + (1 << 20));
+  assert_true(context_memory.most_bytes - before <= 8 * ROWS + 2 * 4 * ROWS + (1 << 20));
   lam_dataset_destroy(dataset);
   for (size_t size = packed.size - 1; size > 2; --size) {
     assert_null(lam_dataset_open_csv(context, write_file("cut.csv.gz", packed.data, size), NULL));

@@ -3,21 +3,8 @@
  * Datasets through the public header: making, parts, splits, one-hot; shuffling; and the look at the data before training.
  */
 #include "data/dataset.h"
-#include "support.h"
+#include "context.h"
 #include <math.h>
-
-static lam_context *context;
-
-static int open_context(void **state) {
-  (void)state;
-  return (context = lam_context_create(NULL)) ? 0 : -1;
-}
-
-static int close_context(void **state) {
-  (void)state;
-  lam_context_destroy(context);
-  return 0;
-}
 
 enum { ROWS = 100 };
 static float inputs[ROWS][2];
@@ -421,5 +408,5 @@ int main(void) {
     cmocka_unit_test(every_order_of_four_is_equally_likely),
     cmocka_unit_test(whichever_allocation_fails_there_is_a_status_and_no_leak),
   };
-  return cmocka_run_group_tests(tests, open_context, close_context);
+  return cmocka_run_group_tests(tests, make_context, destroy_context);
 }

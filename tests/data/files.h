@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the suites of files share: a context that counts its memory, a folder of their own, files written byte by byte, IDX put
- * together.
+ * What the suites of files share: a context, a folder of their own, files written byte by byte, IDX put together.
  */
 #ifndef LAM_TESTS_DATA_FILES_H
 #define LAM_TESTS_DATA_FILES_H
 
-#include "support.h"
+#include "context.h"
 #include <ftw.h>
 #include <lamina.h>
 #include <limits.h>
@@ -35,18 +34,8 @@ static inline int remove_folder(void **state) {
   return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static lam_context *context;
-static test_memory memory; // the context's
-
-static inline int open_context(void **state) {
-  context = lam_context_create(&(lam_context_options){ .allocator = test_allocator(&memory) });
-  return context && make_folder(state) == 0 ? 0 : -1;
-}
-
-static inline int close_context(void **state) {
-  lam_context_destroy(context);
-  return memory.live_blocks == 0 ? remove_folder(state) : -1;
-}
+static inline int open_context(void **state) { return make_context(state) ? -1 : make_folder(state); }
+static inline int close_context(void **state) { return destroy_context(state) | remove_folder(state); }
 
 /* The last sentence has the status and the part. */
 static inline void says(lam_status status, const char *part) {

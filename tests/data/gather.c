@@ -4,22 +4,9 @@
  * any order, at every instruction set.
  */
 #include "kernels/array.h"
-#include "support.h"
+#include "context.h"
 #include <math.h>
 #include <stdio.h>
-
-static lam_context *context;
-
-static int open_context(void **state) {
-  (void)state;
-  return (context = lam_context_create(NULL)) ? 0 : -1;
-}
-
-static int close_context(void **state) {
-  (void)state;
-  lam_context_destroy(context);
-  return 0;
-}
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
@@ -278,5 +265,5 @@ int main(void) {
     cmocka_unit_test(labels_gather_from_both_integer_types_at_any_alignment),
     cmocka_unit_test(the_first_special_number_is_found_wherever_it_is),
   };
-  return cmocka_run_group_tests(tests, open_context, close_context);
+  return cmocka_run_group_tests(tests, make_context, destroy_context);
 }

@@ -8,10 +8,10 @@
 /* Nothing can be made of these bytes: the sentence names the file and says `part`. */
 static void check_refused(const bytes *b, lam_status status, const char *part) {
   const char *path = write_file("bad", b->data, b->size);
-  size_t before = memory.live_bytes;
+  size_t before = context_memory.live_bytes;
   assert_null(lam_dataset_open_idx(context, path, NULL));
   const char *message = lam_error_message(context);
-  assert_int_equal(memory.live_bytes, before);
+  assert_int_equal(context_memory.live_bytes, before);
   if (lam_error_status(context) != status || !strstr(message, "/bad\"") || !strstr(message, part))
     fail_msg("status %d, \"%s\" does not say \"%s\"", (int)lam_error_status(context), message, part);
 }
@@ -60,12 +60,12 @@ static void a_plain_file_takes_no_more_than_twice_its_size_and_a_mebibyte(void *
   memcpy(file, header.data, header.size);
   const char *path = write_file("large", file, SIZE + 12);
   free(file);
-  size_t before = memory.live_bytes;
+  size_t before = context_memory.live_bytes;
   lam_dataset *dataset = lam_dataset_open_idx(context, path, NULL);
   assert_non_null(dataset);
-  assert_true(memory.live_bytes - before <= SIZE + 4096);
+  assert_true(context_memory.live_bytes - before <= SIZE + 4096);
   lam_dataset_destroy(dataset);
-  assert_int_equal(memory.live_bytes, before);
+  assert_int_equal(context_memory.live_bytes, before);
 }
 
 /* ---- what is wrong ----------------------------------------------------------------------------------------------- */
@@ -251,9 +251,9 @@ static void what_follows_the_compressed_data_is_noticed(void **state) {
 static void bombs_get_no_more_memory_than_their_bytes_earn(void **state) {
   (void)state;
   bytes header = idx_header(8, (uint32_t[]){ 2000000, 1000, 0 }), b = gzip_bytes(header.data, header.size);
-  size_t calls = memory.allocations;
+  size_t calls = context_memory.allocations;
   check_refused(&b, LAM_FORMAT, "compressed bytes cannot hold as many");
-  assert_true(memory.allocations - calls <= 3); // the source's and zlib's own
+  assert_true(context_memory.allocations - calls <= 3); // the source's and zlib's own
 
   static const unsigned char zeros[1 << 20];
   gzFile out = gzopen(in_folder("bad"), "wb9");
@@ -268,10 +268,10 @@ static void bombs_get_no_more_memory_than_their_bytes_earn(void **state) {
   assert_int_equal(gzwrite(out, header.data, (unsigned)header.size), (int)header.size);
   for (int i = 0; i < 20; ++i) assert_int_equal(gzwrite(out, zeros, sizeof zeros), sizeof zeros);
   assert_int_equal(gzclose(out), Z_OK);
-  calls = memory.allocations;
+  calls = context_memory.allocations;
   assert_null(lam_dataset_open_idx(context, in_folder("bad"), NULL));
   assert_non_null(strstr(lam_error_message(context), "more bytes than it declares"));
-  assert_true(memory.allocations - calls <= 4);
+  assert_true(context_memory.allocations - calls <= 4);
 }
 
 static const char *gzip_example(void) {

@@ -42,10 +42,10 @@ static lam_dataset *opened(const bytes *b) {
 }
 
 static void check_refused(const bytes *b, const char *says) {
-  size_t before = memory.live_bytes;
+  size_t before = context_memory.live_bytes;
   assert_null(open_bytes(b));
   const char *message = lam_error_message(context);
-  assert_int_equal(memory.live_bytes, before);
+  assert_int_equal(context_memory.live_bytes, before);
   if (lam_error_status(context) != LAM_FORMAT || !strstr(message, "a.npy\"") || !strstr(message, says))
     fail_msg("\"%s\" does not say \"%s\"", message, says);
 }
@@ -339,7 +339,7 @@ static void damaged_archives_are_refused_or_harmless(void **state) {
         b.data[i] ^= 0xff;
       else
         b.size = i - good.size;
-      size_t before = memory.live_bytes;
+      size_t before = context_memory.live_bytes;
       lam_dataset *dataset = open_zip(&b, NULL);
       if (dataset) {
         assert_true(i < good.size);
@@ -350,7 +350,7 @@ static void damaged_archives_are_refused_or_harmless(void **state) {
         ++refused;
       }
       lam_dataset_destroy(dataset);
-      assert_int_equal(memory.live_bytes, before);
+      assert_int_equal(context_memory.live_bytes, before);
     }
   }
   assert_true(refused > 1000);
@@ -363,10 +363,10 @@ static void what_an_archive_declares_is_checked(void **state) {
   while (memcmp(good.data + entry, "PK\x01\x02", 4) != 0) ++entry;
   bytes b = good;
   memset(b.data + entry + 24, 0xff, 4); // 4 GiB from some hundred bytes
-  size_t calls = memory.allocations;
+  size_t calls = context_memory.allocations;
   assert_null(open_zip(&b, NULL));
   assert_non_null(strstr(lam_error_message(context), "compressed bytes cannot hold"));
-  assert_true(memory.allocations - calls <= 2);
+  assert_true(context_memory.allocations - calls <= 2);
   const struct {
     size_t at;
     unsigned char value;

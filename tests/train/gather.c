@@ -36,14 +36,9 @@ static size_t trained(float *weights, unsigned threads) {
   const lam_array target = { .data = labels, .type = LAM_UINT8, .rows = ROWS };
   lam_dataset *data = lam_dataset_create(context, inputs, 2, &target, 1);
   if (lam_fit(trainer, data, &(lam_fit_options){ .epochs = 3, .batch_size = 70 })) fail_msg("%s", lam_error_message(context));
-  size_t count = 0;
-  for (size_t i = 0; i < lam_model_parameter_count(model); i++) {
-    lam_parameter p;
-    assert_int_equal(lam_model_parameter(model, i, &p), LAM_OK);
-    assert_true(count + p.count <= MOST);
-    memcpy(weights + count, p.data, p.count * sizeof *weights);
-    count += p.count;
-  }
+  size_t count = lam_model_count_params(model);
+  assert_true(count <= MOST);
+  assert_int_equal(lam_model_get_weights(model, weights, count), LAM_OK);
   lam_context_destroy(context);
   return count;
 }

@@ -72,14 +72,7 @@ static int give(void *user, lam_batch *batch) {
 }
 
 static void weights_of(const lam_model *model, float values[NUMBERS]) {
-  size_t count = 0;
-  for (size_t i = 0; i < lam_model_parameter_count(model); i++) {
-    lam_parameter p;
-    assert_int_equal(lam_model_parameter(model, i, &p), LAM_OK);
-    memcpy(values + count, p.data, p.count * sizeof(float));
-    count += p.count;
-  }
-  assert_int_equal(count, NUMBERS);
+  assert_int_equal(lam_model_get_weights(model, values, NUMBERS), LAM_OK);
 }
 
 static void a_generator_gives_the_bits_of_a_dataset(void **state) {

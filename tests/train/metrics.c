@@ -48,12 +48,16 @@ static void a_large_mean_costs_its_error_no_digits(void **state) {
   lam_context_destroy(context);
 }
 
+static lam_metric_options options_of(int type) {
+  bool counts_classes = type == LAM_METRIC_IOU || type == LAM_METRIC_MEAN_IOU;
+  return (lam_metric_options){ .type = (lam_metric_type)type, .classes = counts_classes ? WIDTH : 0 };
+}
+
 static void of_no_rows_a_metric_is_0_and_after_a_reset_again(void **state) {
   (void)state;
   lam_context *context = lam_context_create(NULL);
   for (int type = 0; type < LAM_METRIC_CUSTOM; type++) {
-    lam_metric_options options = { .type = (lam_metric_type)type };
-    if (type == LAM_METRIC_IOU || type == LAM_METRIC_MEAN_IOU) options.classes = WIDTH;
+    lam_metric_options options = options_of(type);
     lam_metric *metric = lam_metric_create(context, &options);
     assert_non_null(metric);
     lam_metric_result before, after;
@@ -75,8 +79,7 @@ static void batches_change_no_bit_and_a_label_is_its_one_hot_row(void **state) {
   (void)state;
   lam_context *context = lam_context_create(NULL);
   for (int type = 0; type < LAM_METRIC_CUSTOM; type++) {
-    lam_metric_options options = { .type = (lam_metric_type)type };
-    if (type == LAM_METRIC_IOU || type == LAM_METRIC_MEAN_IOU) options.classes = WIDTH;
+    lam_metric_options options = options_of(type);
     lam_metric_batch batch = wide();
     batch.weights = weights;
     bool sparse = !strncmp(lam_metric_name(lam_metric_create(context, &options)), "sparse_", 7);
@@ -288,8 +291,7 @@ static bool use_every_metric(lam_allocator allocator) {
   bool good = true;
   const float thresholds[] = { 0.2f, 0.4f }, column[] = { 1, 2, 3, 4 };
   for (int type = 0; type < LAM_METRIC_CUSTOM && good; type++) {
-    lam_metric_options options = { .type = (lam_metric_type)type };
-    if (type == LAM_METRIC_IOU || type == LAM_METRIC_MEAN_IOU) options.classes = WIDTH;
+    lam_metric_options options = options_of(type);
     if (type == LAM_METRIC_AUC || type == LAM_METRIC_RECALL) options.thresholds = thresholds, options.threshold_count = 2;
     if (type == LAM_METRIC_AUC) options.label_weights = column, options.label_weight_count = WIDTH, options.multi_label = true;
     lam_metric *metric = lam_metric_create(context, &options);

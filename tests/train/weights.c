@@ -53,15 +53,9 @@ static double loss_of(const fixture *f, const lam_dataset *data) {
   return result.loss;
 }
 
-/* All weights of the model, one behind the other. */
 static size_t values_of(const lam_model *model, float *values) {
-  size_t count = 0;
-  for (size_t i = 0; i < lam_model_parameter_count(model); i++) {
-    lam_parameter p;
-    assert_int_equal(lam_model_parameter(model, i, &p), LAM_OK);
-    memcpy(values + count, p.data, p.count * sizeof(float));
-    count += p.count;
-  }
+  size_t count = lam_model_count_params(model);
+  assert_int_equal(lam_model_get_weights(model, values, count), LAM_OK);
   return count;
 }
 
