@@ -6,33 +6,11 @@
 #define LAM_TESTS_DATA_FILES_H
 
 #include "context.h"
-#include <ftw.h>
+#include "folder.h"
 #include <lamina.h>
-#include <limits.h>
-#include <stdio.h>
-#include <unistd.h>
 #ifdef LAM_HAVE_ZLIB
 #include <zlib.h>
 #endif
-
-static char folder[512]; // the suite's own, made by make_folder
-
-static inline int make_folder(void **state) {
-  (void)state;
-  const char *parent = getenv("TMPDIR");
-  snprintf(folder, sizeof folder, "%s/lamina-test-XXXXXX", parent && *parent ? parent : "/tmp");
-  return mkdtemp(folder) ? 0 : -1;
-}
-
-static inline int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place) {
-  (void)status, (void)kind, (void)place;
-  return remove(path);
-}
-
-static inline int remove_folder(void **state) {
-  (void)state;
-  return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
 
 static inline int open_context(void **state) { return make_context(state) ? -1 : make_folder(state); }
 static inline int close_context(void **state) { return destroy_context(state) | remove_folder(state); }
@@ -59,15 +37,6 @@ static inline bool open_failing(lam_allocator allocator) {
 static inline void open_with_every_allocation_failing(const char *path, const char *targets) {
   failing_path = path, failing_targets = targets;
   test_every_allocation_failing(open_failing);
-}
-
-/* The path of a name in the folder; until the fourth call after it. */
-static inline const char *in_folder(const char *name) {
-  static char paths[4][PATH_MAX];
-  static unsigned next;
-  char *path = paths[next++ % 4];
-  assert_true(snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX);
-  return path;
 }
 
 static inline const char *write_file(const char *name, const void *bytes, size_t size) {

@@ -4,24 +4,15 @@
  */
 #include "file/bytes.h"
 #include "file/models.h"
+#include "folder.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-static char folder[] = "/tmp/lamina-file-XXXXXX";
 static lam_context *context;
 static lam_model *model;
-
-static const char *in_folder(const char *name) {
-  static char path[2][512];
-  static int next;
-  next = !next;
-  snprintf(path[next], sizeof path[next], "%s/%s", folder, name);
-  return path[next];
-}
 
 static size_t count_files(void) {
   DIR *open = opendir(folder);
@@ -48,24 +39,15 @@ static void put(const char *path, const void *bytes, size_t size) {
   close(descriptor);
 }
 
-static int make_folder(void **state) {
-  (void)state;
+static int begin(void **state) {
   context = lam_context_create(NULL);
   model = test_small_model(context);
-  return !model || !mkdtemp(strcpy(folder, "/tmp/lamina-file-XXXXXX"));
+  return model ? make_folder(state) : -1;
 }
 
-static int remove_folder(void **state) {
-  (void)state;
-  DIR *open = opendir(folder);
-  for (struct dirent *entry; (entry = readdir(open));)
-    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) {
-      unlink(in_folder(entry->d_name));
-      rmdir(in_folder(entry->d_name));
-    }
-  closedir(open);
+static int end(void **state) {
   lam_context_destroy(context);
-  return rmdir(folder);
+  return remove_folder(state);
 }
 
 static void a_model_is_saved_alone_and_loaded(void **state) {
@@ -222,7 +204,7 @@ static void null_handles_are_a_status(void **state) {
 }
 
 int main(void) {
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, begin, end)
   const struct CMUnitTest tests[] = {
     IN_FOLDER(a_model_is_saved_alone_and_loaded),
     IN_FOLDER(the_old_files_mode_stays_and_a_new_one_has_the_umasks),

@@ -2,12 +2,10 @@
  *
  * Layers from outside: in both interfaces, trained, shared, frozen, saved; and what happens when their functions fail.
  */
-#include "support.h"
+#include "file/models.h"
 
-#include <lamina.h>
 #include <math.h>
 #include <pthread.h>
-#include <stdio.h>
 
 enum { ROWS = 5, IN = 3 };
 
@@ -494,40 +492,28 @@ static void weights_that_cannot_be_meant_are_refused(void **state) {
 
 /* ---- files -------------------------------------------------------------------------------------------------------- */
 
-typedef struct bytes {
-  unsigned char memory[1 << 15];
-  size_t size;
-} bytes;
-
-static int write_bytes(void *user, const void *piece, size_t size) {
-  bytes *file = user;
-  assert_true(file->size + size <= sizeof file->memory);
-  memcpy(file->memory + file->size, piece, size);
-  file->size += size;
-  return 0;
-}
-
 static void models_with_it_are_saved_and_loaded(void **state) {
   (void)state;
-  static bytes first, second;
-  first.size = second.size = 0;
+  test_bytes first = { 0 }, second = { 0 };
   wave_user user, other;
   lam_context *context = context_with(&user, 1), *stranger = lam_context_create(NULL);
   lam_model *model = model_of(context);
   assert_int_equal(lam_fit(trainer_of(model), data(context), NULL), LAM_OK);
-  assert_int_equal(lam_model_write(model, write_bytes, &first), LAM_OK);
+  assert_int_equal(lam_model_write(model, test_write, &first), LAM_OK);
   lam_context_destroy(context);
-  assert_null(lam_model_load_memory(stranger, first.memory, first.size));
+  assert_null(lam_model_load_memory(stranger, first.bytes, first.size));
   refused(stranger, LAM_UNKNOWN_NAME, "there is no registered type of layer \"Wave\" (there are none)");
   refused(stranger, LAM_UNKNOWN_NAME, "lam_custom_register");
   lam_custom_layer type = wave(&other);
   assert_int_equal(lam_custom_register(stranger, &type), LAM_OK);
-  lam_model *loaded = lam_model_load_memory(stranger, first.memory, first.size);
+  lam_model *loaded = lam_model_load_memory(stranger, first.bytes, first.size);
   if (!loaded) fail_msg("%s", lam_error_message(stranger));
   assert_int_equal(other.forwards, 1); /* the golden row: with the options as they were */
-  assert_int_equal(lam_model_write(loaded, write_bytes, &second), LAM_OK);
+  assert_int_equal(lam_model_write(loaded, test_write, &second), LAM_OK);
   assert_int_equal(first.size, second.size);
-  assert_memory_equal(first.memory, second.memory, first.size);
+  assert_memory_equal(first.bytes, second.bytes, first.size);
+  free(first.bytes);
+  free(second.bytes);
   lam_context_destroy(stranger);
 }
 

@@ -3,12 +3,10 @@
  * What callbacks decide, against tables of Keras's decisions for the same histories of losses; what they do to a fit, its weights
  * and its files; going on after a stop in the decisions of a fit that was not stopped; what is refused.
  */
-#include "support.h"
+#include "folder.h"
 
 #include <lamina.h>
 #include <math.h>
-#include <stdio.h>
-#include <unistd.h>
 
 enum { ROWS = 6, MOST = 10 };
 
@@ -230,14 +228,6 @@ static void a_loss_that_is_not_finite_may_be_a_stop(void **state) {
 }
 
 /* ---- files -------------------------------------------------------------------------------------------------------- */
-
-static char folder[] = "/tmp/lamina-callbacks-XXXXXX";
-
-static const char *in_folder(const char *name) {
-  static char path[256];
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  return path;
-}
 
 static size_t read_file(const char *name, char text[2048]) {
   FILE *file = fopen(in_folder(name), "r");
@@ -492,18 +482,6 @@ static void epochs_and_validation_may_be_part_of_the_data(void **state) {
   assert_int_equal(lam_fit(f.trainer, f.data, &options), LAM_INVALID_ARGUMENT);
   lam_context_destroy(f.context);
   lam_context_destroy(g.context);
-}
-
-static int make_folder(void **state) {
-  (void)state;
-  return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  char command[128];
-  snprintf(command, sizeof command, "rm -r %s", folder);
-  return system(command);
 }
 
 int main(void) {
