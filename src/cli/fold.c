@@ -15,16 +15,6 @@ static size_t dense_layers(const lam_model *model) {
   return count;
 }
 
-static size_t parameters(const lam_model *model) {
-  size_t count = 0;
-  for (size_t i = 0; i < lam_model_parameter_count(model); i++) {
-    lam_parameter parameter;
-    (void)lam_model_parameter(model, i, &parameter);
-    count += parameter.count;
-  }
-  return count;
-}
-
 static int fold(const settings *options, lam_context *context) {
   lam_model *model;
   int code = load_model(context, options, &model);
@@ -35,7 +25,8 @@ static int fold(const settings *options, lam_context *context) {
   if (before == after)
     printf("Nothing folds: each of the %zu dense layers is followed by an activation, or is the last. ", before);
   else
-    printf("%zu dense layers became %zu, %zu parameters became %zu. ", before, after, parameters(model), parameters(folded));
+    printf("%zu dense layers became %zu, %zu parameters became %zu. ", before, after, lam_model_count_params(model),
+           lam_model_count_params(folded));
   printf("Saved as %s\n", options->save);
   return EXIT_OK;
 }
