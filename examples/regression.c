@@ -31,13 +31,7 @@ static lam_status train(lam_context *context, lam_model *model, const float *x, 
   lam_result result;
   if (lam_fit(trainer, data, &(lam_fit_options){ .epochs = 200, .batch_size = ROWS }) || lam_evaluate(trainer, data, &result))
     return lam_error_status(context);
-  size_t count = 0;
-  for (size_t i = 0; i < lam_model_parameter_count(model); i++) {
-    lam_parameter parameter;
-    lam_model_parameter(model, i, &parameter);
-    memcpy(weights + count, parameter.data, parameter.count * sizeof *weights);
-    count += parameter.count;
-  }
+  lam_model_get_weights(model, weights, lam_model_count_params(model));
   printf("%9.4f %9.4f %9.4f %9.5f\n", (double)weights[0], (double)weights[1], (double)weights[2], result.loss);
   return LAM_OK;
 }
