@@ -58,6 +58,53 @@ def rows_of(value):
 
 MERGES = {"Add": sum, "Subtract": lambda column: column[0] - column[1], "Multiply": math.prod, "Maximum": max, "Minimum": min,
           "Average": lambda column: sum(column) / len(column)}
+SOFTMAXES = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sparsemax": "sparsemax"}
+
+
+def normalize(layer, inputs, tensors):
+    name, kind, options = layer["name"], layer["type"], layer["options"]
+    shape, numbers = inputs[0]
+    if kind == "Normalization":
+        (places, mean), variance = tensors[name + "/mean"], tensors[name + "/variance"][1]
+        if options.get("invert"):
+            return shape, [x * max(v ** 0.5, 1e-7) + m for x, m, v in zip(numbers, mean, variance)]
+        assert "axes" not in options and places == shape[-1:]
+        return shape, [(x - m) / max(v ** 0.5, 1e-7) for row in rows_of(inputs[0]) for x, m, v in zip(row, mean, variance)]
+    if kind == "Whitening":
+        mean, ((width, kept), matrix) = tensors[name + "/mean"][1], tensors[name + "/matrix"]
+        out = [sum((row[i] - mean[i]) * matrix[i * kept + j] for i in range(width)) for row in rows_of(inputs[0]) for j in range(kept)]
+        return shape[:-1] + [kept], out
+    if kind == "BatchNormalization":
+        gamma, beta, mean, variance = (tensors[name + "/" + weight][1] for weight in ("gamma", "beta", "moving_mean", "moving_variance"))
+        factors = [g / (v + options["epsilon"]) ** 0.5 for g, v in zip(gamma, variance)]
+        return shape, [(x - m) * f + b for row in rows_of(inputs[0]) for x, m, f, b in zip(row, mean, factors, beta)]
+    if kind in ("LayerNormalization", "RMSNormalization"):
+        rms, gains = kind[0] == "R", tensors[name + ("/scale" if kind[0] == "R" else "/gamma")]
+        out = []
+        for row in rows_of(([len(gains[1])], numbers)):
+            mean = 0 if rms else sum(row) / len(row)
+            variance = sum((x - mean) ** 2 for x in row) / len(row) + (options["epsilon"] or (1e-6 if rms else 1e-3))
+            out += [(x - mean) / variance ** 0.5 * g for x, g in zip(row, gains[1])]
+        return shape, out
+    raise ValueError(kind)
+
+
+def along_axes(function, options, inputs):
+    """A function of rows along these axes, of what the second input lets through if there is one."""
+    shape, numbers = inputs[0]
+    axes = {axis % len(shape) for axis in options["axes"]}
+    kept = [i for i in range(len(numbers)) if len(inputs) == 1 or inputs[1][1][i] != 0]
+    groups, out = {}, [0] * len(numbers)
+    for i in kept:
+        places, rest = [], i
+        for axis in reversed(range(len(shape))):
+            places.append(0 if axis in axes else rest % shape[axis])
+            rest //= shape[axis]
+        groups.setdefault(tuple(places), []).append(i)
+    for group in groups.values():
+        for i, y in zip(group, activate(function, [numbers[i] for i in group])):
+            out[i] = y
+    return shape, out
 
 
 def run(layer, inputs, tensors):
@@ -90,50 +137,15 @@ def run(layer, inputs, tensors):
     if kind == "Concatenate":
         joined = [sum(parts, []) for parts in zip(*(rows_of(value) for value in inputs))]
         return shape[:-1] + [len(joined[0])], sum(joined, [])
-    if kind == "Normalization":
-        (places, mean), variance = tensors[name + "/mean"], tensors[name + "/variance"][1]
-        if options.get("invert"):
-            return shape, [x * max(v ** 0.5, 1e-7) + m for x, m, v in zip(numbers, mean, variance)]
-        assert "axes" not in options and places == shape[-1:]
-        return shape, [(x - m) / max(v ** 0.5, 1e-7) for row in rows_of(inputs[0]) for x, m, v in zip(row, mean, variance)]
-    if kind == "Whitening":
-        mean, ((width, kept), matrix) = tensors[name + "/mean"][1], tensors[name + "/matrix"]
-        out = [sum((row[i] - mean[i]) * matrix[i * kept + j] for i in range(width)) for row in rows_of(inputs[0]) for j in range(kept)]
-        return shape[:-1] + [kept], out
-    if kind == "BatchNormalization":
-        gamma, beta, mean, variance = (tensors[name + "/" + weight][1] for weight in ("gamma", "beta", "moving_mean", "moving_variance"))
-        factors = [g / (v + options["epsilon"]) ** 0.5 for g, v in zip(gamma, variance)]
-        return shape, [(x - m) * f + b for row in rows_of(inputs[0]) for x, m, f, b in zip(row, mean, factors, beta)]
-    if kind in ("LayerNormalization", "RMSNormalization"):
-        rms, gains = kind[0] == "R", tensors[name + ("/scale" if kind[0] == "R" else "/gamma")]
-        out = []
-        for row in rows_of(([len(gains[1])], numbers)):
-            mean = 0 if rms else sum(row) / len(row)
-            variance = sum((x - mean) ** 2 for x in row) / len(row) + (options["epsilon"] or (1e-6 if rms else 1e-3))
-            out += [(x - mean) / variance ** 0.5 * g for x, g in zip(row, gains[1])]
-        return shape, out
-    if kind in ("Softmax", "LogSoftmax", "Sparsemax"):
-        axes = {axis % len(shape) for axis in options["axes"]}
-        kept = [i for i in range(len(numbers)) if len(inputs) == 1 or inputs[1][1][i] != 0]
-        groups, out = {}, [0] * len(numbers)
-        for i in kept:
-            places, rest = [], i
-            for axis in reversed(range(len(shape))):
-                places.append(0 if axis in axes else rest % shape[axis])
-                rest //= shape[axis]
-            groups.setdefault(tuple(places), []).append(i)
-        for group in groups.values():
-            for i, y in zip(group, activate({"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sparsemax": "sparsemax"}[kind],
-                                            [numbers[i] for i in group])):
-                out[i] = y
-        return shape, out
+    if kind in SOFTMAXES:
+        return along_axes(SOFTMAXES[kind], options, inputs)
     if kind == "Permute":
         assert options["axes"] == [1, 0]
         return shape[::-1], [row[j] for j in range(shape[1]) for row in rows_of(inputs[0])]
     if kind == "GLU":
         half = shape[-1] // 2
         return shape[:-1] + [half], [a / (1 + math.exp(-b)) for row in rows_of(inputs[0]) for a, b in zip(row[:half], row[half:])]
-    raise ValueError(kind)
+    return normalize(layer, inputs, tensors)
 
 
 def main(writer):
