@@ -67,6 +67,10 @@ void common_options(char *text, size_t size, const settings *options);
 void append_word(char *text, size_t size, const char *word);
 void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* A value of an object that was read; "" and NaN where there is none. */
+const char *text_of(const lam_json *object, const char *key);
+double number_of(const lam_json *object, const char *key);
+
 /* ---- progress.c ---- */
 
 /* A line of progress on stderr, where that is a terminal and --quiet was not given; NULL removes it. */

@@ -58,17 +58,6 @@ static void release_report(old_report *r) {
   free(r->text);
 }
 
-static const char *text_of(const lam_json *object, const char *key) {
-  const lam_json *text = lam_json_member_of(object, key, LAM_JSON_STRING);
-  return text ? text->text : "";
-}
-
-static double number_of(const lam_json *object, const char *key) {
-  double number = NAN;
-  (void)lam_json_number(lam_json_member(object, key), &number);
-  return number;
-}
-
 /* ---- matching ------------------------------------------------------------------------------------------------------ */
 
 /* What was measured, of all commands; results of two reports are the same thing where all of these are the same. */

@@ -4,6 +4,7 @@
  */
 #include "bench/bench.h"
 #include "cli/apart.h"
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -90,6 +91,17 @@ void append(char *text, size_t size, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(text + used, size - used, format, arguments);
   va_end(arguments);
+}
+
+const char *text_of(const lam_json *object, const char *key) {
+  const lam_json *text = lam_json_member_of(object, key, LAM_JSON_STRING);
+  return text ? text->text : "";
+}
+
+double number_of(const lam_json *object, const char *key) {
+  double number = NAN;
+  (void)lam_json_number(lam_json_member(object, key), &number);
+  return number;
 }
 
 void append_word(char *text, size_t size, const char *word) {

@@ -200,17 +200,6 @@ const char *put_parts(lam_json_writer *json, training *t, size_t rounds, double 
 
 /* ---- the results --------------------------------------------------------------------------------------------------- */
 
-static double number_of(const lam_json *part, const char *key) {
-  double value = 0;
-  (void)lam_json_number(lam_json_member(part, key), &value);
-  return value;
-}
-
-static const char *text_of(const lam_json *part, const char *key) {
-  const lam_json *text = lam_json_member_of(part, key, LAM_JSON_STRING);
-  return text ? text->text : "";
-}
-
 /* The least microseconds of a part; 0 where nothing is known of it. */
 static double least_us(const report *r, const bounds *all, const lam_json *part, size_t threads) {
   const bound *b = find_bound(all, text_of(part, "part"), text_of(part, "layer"));
