@@ -5,7 +5,8 @@
  * A slab of lanes, one block of k long, is packed and stays in the second cache while tile after tile of the rows runs along it,
  * so that C is written in the order in which it lies. Rows whose k are next to each other are read where they lie; others are
  * packed, a tile of them at a time. The first tile to read numbers packs them on the way, which hides behind its arithmetic, and
- * fetches what comes next; only lanes that have to be turned are packed beforehand.
+ * fetches what comes next; the last one along a slab fetches the slab after it. Only lanes that have to be turned are packed
+ * beforehand.
  *
  * As in Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008, something is packed and
  * stays in the second cache; there it is the rows.
@@ -86,6 +87,15 @@ static void begin_panel(const product *p, const block *b, const slab *s, tile *t
   fetch_first(t->b + t->lanes, t->b_k, TILE_LANES);
 }
 
+/* Where the lanes that are read next lie as the slab at these of its lanes is read for the last time: those of the slab after it.
+ * NULL: nowhere, or they are turned, which reads along them. */
+static const float *next_slab(const product *p, const block *b, const slab *s, size_t lane) {
+  const size_t after = s->lane + s->count + lane, k = b->from_k + b->k;
+  if (p->lanes.step != 1) return NULL;
+  if (after < p->lane_count) return p->lanes.at + after + b->from_k * p->lanes.k_step;
+  return k < p->k ? p->lanes.at + lane + k * p->lanes.k_step : NULL;
+}
+
 /* A tile of rows along the slab. */
 static void run_along(const product *p, const block *b, const slab *s, tile *t, size_t row, size_t rows) {
   const float *a = p->rows.at + row * p->rows.step + b->from_k * p->rows.k_step;
@@ -100,6 +110,8 @@ static void run_along(const product *p, const block *b, const slab *s, tile *t, 
     t->keep_lanes = NULL;
     t->keep_rows = packs && lane == 0 && p->rows.step == 1 && !last ? s->packed_rows : NULL;
     if (row == 0) begin_panel(p, b, s, t, lane, packs);
+    t->next = packs && row + rows == p->row_count ? next_slab(p, b, s, lane) : NULL;
+    t->next_k = p->lanes.k_step;
     fetch_next_c(p, s, row, rows, lane + t->lanes);
     if (last && p->rows.step == 1) fetch_first(a + rows, p->rows.k_step, LAM_LANES);
     run_tile(p, t, row, rows, s->lane + lane);

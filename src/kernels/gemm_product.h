@@ -77,7 +77,8 @@ static tile tile_of(const product *p, const block *b) {
 }
 
 static void run_tile(const product *p, tile *t, size_t row, size_t rows, size_t lane) {
-  tile_function *const compute = t->keep_lanes || t->keep_rows ? packing_tiles[rows - PACKING_ROWS] : find_tile(rows, t->lanes);
+  tile_function *const compute =
+      t->keep_lanes || t->keep_rows || t->next ? packing_tiles[rows - PACKING_ROWS] : find_tile(rows, t->lanes);
   float *c = p->c + row * p->c_row + lane * p->c_lane;
   if (p->bias) t->bias = p->bias + (p->bias_of_rows ? row : lane);
   if (p->c_lane == 1) {

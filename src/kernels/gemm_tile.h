@@ -26,6 +26,8 @@ typedef struct tile {
   const float *b; /* the lanes at k = l begin at b[l * b_k] */
   size_t b_k;
   size_t k, lanes;
+  const float *next; /* so many lanes, k by k next_k apart, that come later and are fetched on the way; NULL: none */
+  size_t next_k;
   float *keep_lanes, *keep_rows; /* where they are packed on the way, the rows with an a_step of 1; NULL: they are not */
   float *c;
   size_t ldc;
@@ -88,7 +90,7 @@ LAM_INLINE void finish_sums(const tile *t, lam_vec (*sum)[WIDE_VECTORS], const i
 }
 
 /* All but t are constants where this is called (partial: of the last vector): every loop but the one over k unrolls. `packs`:
- * keep_lanes and keep_rows are heeded. */
+ * keep_lanes, keep_rows and next are heeded. */
 LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, const bool partial, const bool packs) {
   lam_vec sum[NARROW_ROWS][WIDE_VECTORS];
   const float *a[(NARROW_ROWS + 3) / 4], *b = t->b; /* each fourth row: addresses of more would not stay in registers */
@@ -97,6 +99,8 @@ LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, c
   LAM_UNROLL
   for (int r = 0; r < rows; r += 4) a[r / 4] = t->a + (size_t)r * a_step;
   float *keep_lanes = t->keep_lanes, *keep_rows = t->keep_rows;
+  uintptr_t next = (uintptr_t)t->next; /* a number, for it may pass the end of the matrix */
+  const size_t next_k = t->next_k * sizeof(float);
   LAM_EACH_SUM(sum[r][v] = vec_zero())
   if (t->resume) {
     const float *c = t->c;
@@ -115,6 +119,11 @@ LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, c
         fetch(b, FETCH_AHEAD * b_k + (v + 1) * LAM_LANES - 1);
       }
       keep_lanes += TILE_LANES;
+    }
+    if (packs && next) {
+      LAM_UNROLL
+      for (int v = 0; v < vectors; ++v) fetch((const float *)next, (v + 1) * LAM_LANES - 1);
+      next += next_k;
     }
     if (packs && keep_rows) {
       vec_store_n(keep_rows, vec_load_n(a[0], rows), rows);
@@ -135,8 +144,8 @@ LAM_INLINE void compute_tile(const tile *t, const int rows, const int vectors, c
 }
 #undef LAM_EACH_SUM
 
-/* The instances: by number of rows, and full, or one vector, perhaps in part. Those that pack are full and have so many rows as
- * tiles have where at least four of them share the rows evenly. */
+/* The instances: by number of rows, and full, or one vector, perhaps in part. Those that pack or fetch are full and have so many
+ * rows as tiles have where at least four of them share the rows evenly. */
 typedef void tile_function(const tile *t);
 #define TILE_INSTANCES(rows)                                                                                                     \
   static void tile_##rows##_full(const tile *t) { compute_tile(t, rows, TILE_VECTORS, false, false); }
