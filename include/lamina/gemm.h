@@ -14,8 +14,9 @@
  * Threads of the BLAS: fit, evaluate, predict and a trainer's steps run it single-threaded. Where the linked or an opened library
  * has a thread count that can be set (OpenBLAS, BLIS, MKL), which is one setting for the whole process, it is set to 1 at their
  * entry and put back when the last of them, in any thread, has left. lam_sgemm and the dense layer of this page do not touch it;
- * opening and registering do while they vet. oneDNN follows the OpenMP setting of the thread that calls, which is 1 for the span
- * of each call. lam_context_options.keep_blas_threads, as it was when the library was opened, leaves all of them alone.
+ * opening and registering do while they vet. oneDNN, and OpenBLAS built with OpenMP, follow the OpenMP setting of the thread that
+ * calls, which is 1 for the span of each call. lam_context_options.keep_blas_threads, as it was when the library was opened,
+ * leaves all of them alone.
  */
 #ifndef LAMINA_GEMM_H
 #define LAMINA_GEMM_H

@@ -19,12 +19,8 @@ static char letter(lam_transpose trans) { return trans == LAM_TRANSPOSE ? 'T' : 
 /* oneDNN is the one that can fail. There is no way to say so from the middle of a step; NaN is not taken for a result. */
 static void run_onednn(const lam_gemm *gemm, lam_transpose transa, lam_transpose transb, size_t m, size_t n, size_t k,
                        float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc) {
-  const lam_thread_setting *threads = &gemm->caller_threads;
-  const int before = threads->get ? lam_threads_get(threads) : 1;
-  if (before != 1) lam_threads_set(threads, 1);
   int failed = ((onednn_sgemm)(lam_any_function)gemm->sgemm)(letter(transa), letter(transb), (int64_t)m, (int64_t)n, (int64_t)k,
                                                              alpha, a, (int64_t)lda, b, (int64_t)ldb, beta, c, (int64_t)ldc);
-  if (before != 1) lam_threads_set(threads, before);
   for (size_t i = 0; failed && i < m; ++i) {
     for (size_t j = 0; j < n; ++j) c[i * ldc + j] = NAN;
   }
@@ -62,6 +58,9 @@ static void run_foreign(const lam_gemm *gemm, const lam_kernel_table *kernels, l
                         size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb,
                         float beta, float *c, size_t ldc, const lam_epilogue *epilogue) {
   const bool at = transa == LAM_TRANSPOSE, bt = transb == LAM_TRANSPOSE;
+  const lam_thread_setting *threads = &gemm->caller_threads;
+  const int before = threads->get ? lam_threads_get(threads) : 1;
+  if (before != 1) lam_threads_set(threads, 1);
   if (gemm->sgemv && m == 1) { /* c = op(a) op(b), so c^T = op(b)^T op(a)^T */
     run_vector(gemm, bt ? LAM_NO_TRANSPOSE : LAM_TRANSPOSE, bt ? n : k, bt ? k : n, alpha, b, ldb, a, at ? lda : 1, beta, c, 1);
   } else if (gemm->sgemv && n == 1) {
@@ -69,6 +68,7 @@ static void run_foreign(const lam_gemm *gemm, const lam_kernel_table *kernels, l
   } else {
     run_matrix(gemm, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   }
+  if (before != 1) lam_threads_set(threads, before);
   if (!epilogue) return;
   if (epilogue->bias) {
     (epilogue->relu ? kernels->bias_relu : kernels->bias)(c, ldc, c, ldc, epilogue->bias, m, n);

@@ -141,7 +141,7 @@ void lam_linked_sgemm(lam_order order, lam_transpose transa, lam_transpose trans
                       const float *a, int lda, const float *b, int ldb, float beta, float *c, int ldc);
 void lam_linked_sgemv(lam_order order, lam_transpose trans, int m, int n, float alpha, const float *a, int lda, const float *x,
                       int incx, float beta, float *y, int incy);
-void lam_linked_identify(lam_gemm *gemm);
+void lam_linked_identify(lam_gemm *gemm, bool keep_threads);
 #endif
 
 /* Fails where a matrix of `rows` x `columns` in memory is NULL though it has elements, has a leading dimension below its columns,

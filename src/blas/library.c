@@ -121,13 +121,26 @@ static void ask_mkl(const spelling *s, lam_gemm *gemm) {
                                 : "AVX2");
 }
 
-/* What the library is, and its thread setting. The functions of another provider are not called: ATLAS's would print. */
-static void identify(const spelling *s, lam_gemm *gemm, lam_thread_setting *setting) {
-  bool controlled = false;
+static bool bind_openmp(const spelling *s, lam_thread_setting *setting) {
+  return bind_threads(&(spelling){ s->handle, "", "" }, "omp_get_max_threads", "omp_set_num_threads", false, setting);
+}
+
+/* OpenBLAS built with OpenMP goes by the setting of the thread that calls, whatever it was told itself. */
+static bool is_openmp(const spelling *s) {
+  enum { OPENMP = 2 };
+  lam_any_function parallel = find_either(s, "openblas_get_parallel");
+  return parallel && ((int (*)(void))parallel)() == OPENMP;
+}
+
+/* What the library is, and its thread setting: the process's, or true where it is that of the thread that calls. The functions of
+ * another provider are not called: ATLAS's would print. */
+static bool identify(const spelling *s, lam_gemm *gemm, lam_thread_setting *setting) {
+  bool controlled = false, callers = false;
   if (find_either(s, "openblas_get_config")) {
     snprintf(gemm->version, sizeof gemm->version, "%s", ask_text(find_either(s, "openblas_get_config")));
     snprintf(gemm->core, sizeof gemm->core, "%s", ask_text(find_either(s, "openblas_get_corename")));
-    controlled = bind_threads(s, "openblas_get_num_threads", "openblas_set_num_threads", false, setting);
+    callers = is_openmp(s) && bind_openmp(s, setting);
+    controlled = callers || bind_threads(s, "openblas_get_num_threads", "openblas_set_num_threads", false, setting);
   } else if (find_either(s, "MKL_Get_Version_String")) {
     ask_mkl(s, gemm);
     controlled = bind_threads(s, "MKL_Get_Max_Threads", "MKL_Set_Num_Threads", false, setting);
@@ -136,11 +149,12 @@ static void identify(const spelling *s, lam_gemm *gemm, lam_thread_setting *sett
     controlled = bind_threads(s, "bli_thread_get_num_threads", "bli_thread_set_num_threads", true, setting);
   } else if (gemm->interface == LAM_ONEDNN) {
     ask_onednn(s, gemm);
-    controlled = bind_threads(s, "omp_get_max_threads", "omp_set_num_threads", false, setting);
+    controlled = callers = bind_openmp(s, setting);
   } else if (find(s, "ATL_buildinfo")) {
     snprintf(gemm->version, sizeof gemm->version, "ATLAS");
   }
   if (!controlled) *setting = (lam_thread_setting){ NULL, NULL, false };
+  return callers;
 }
 
 lam_status lam_library_open(lam_context *context, const char *path, lam_gemm *gemm, const char *provider) {
@@ -164,13 +178,13 @@ lam_status lam_library_open(lam_context *context, const char *path, lam_gemm *ge
   }
   gemm->sgemm = (lam_sgemm_function)sgemm;
   lam_thread_setting setting;
-  identify(&s, gemm, &setting);
+  const bool callers = identify(&s, gemm, &setting);
   if (!*gemm->version) snprintf(gemm->version, sizeof gemm->version, "%s", provider);
   gemm->threads = setting.get ? lam_threads_get(&setting) : 0;
   if (gemm->threads < 0) gemm->threads = 1; /* BLIS, where nothing was set */
   lam_gemm_describe(gemm);
   if (!setting.get || context->keep_blas_threads) return LAM_OK;
-  if (gemm->interface == LAM_ONEDNN) {
+  if (callers) {
     gemm->caller_threads = setting;
   } else if (!lam_blas_control(&setting)) {
     return lam_fail(context, LAM_UNSUPPORTED, "\"%s\" is one library too many whose threads are to be controlled", path);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The CBLAS that the build linked, with the door's types, and the thread setting of OpenBLAS, which belongs to the whole process.
+ * The CBLAS that the build linked, with the door's types, and the thread setting of OpenBLAS: threads.c has the process's; a
+ * build with OpenMP, which the system may put in the place of the one that was linked, goes by that of the thread that calls.
  */
 #include "blas/gemm.h"
+#include <dlfcn.h>
 #include <stdio.h>
+#include <string.h>
 
 #ifdef LAM_HAVE_CBLAS
 #include <cblas.h>
@@ -26,11 +29,24 @@ void lam_linked_sgemv(lam_order order, lam_transpose trans, int m, int n, float 
               alpha, a, lda, x, incx, beta, y, incy);
 }
 
-void lam_linked_identify(lam_gemm *gemm) {
 #ifdef LAM_HAVE_OPENBLAS
+static lam_any_function find(const char *name) {
+  void *address = dlsym(RTLD_DEFAULT, name);
+  lam_any_function function = NULL;
+  memcpy(&function, &address, sizeof function);
+  return function;
+}
+#endif
+
+void lam_linked_identify(lam_gemm *gemm, bool keep_threads) {
+#ifdef LAM_HAVE_OPENBLAS
+  const lam_thread_setting openmp = { find("omp_get_max_threads"), find("omp_set_num_threads"), false };
+  if (openblas_get_parallel() == OPENBLAS_OPENMP && openmp.get && openmp.set && !keep_threads) gemm->caller_threads = openmp;
   snprintf(gemm->version, sizeof gemm->version, "%s", openblas_get_config());
   snprintf(gemm->core, sizeof gemm->core, "%s", openblas_get_corename());
   gemm->threads = openblas_get_num_threads();
+#else
+  (void)keep_threads;
 #endif
   lam_gemm_describe(gemm);
 }

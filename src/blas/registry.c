@@ -24,7 +24,7 @@ lam_status lam_gemm_setup(lam_context *context, const char *name) {
 #ifdef LAM_HAVE_CBLAS
   lam_gemm *linked = lam_gemm_add(context, lam_linked_name, lam_linked_sgemm, lam_linked_sgemv);
   if (!linked) return LAM_OUT_OF_MEMORY;
-  lam_linked_identify(linked);
+  lam_linked_identify(linked, context->keep_blas_threads);
 #endif
   lam_gemm *native = lam_gemm_add(context, "native", NULL, NULL);
   if (!native) return LAM_OUT_OF_MEMORY;

@@ -92,6 +92,48 @@ static void any_number_of_threads_trains_to_the_same_bits(void **state) {
   check_bits(NULL, &adam);
 }
 
+/* In a process of its own: what is wrong with a library stays there. */
+static int train_with(const char *gemm) {
+  enum { EQUAL, DIFFERENT, REFUSED };
+  uint64_t one = 0, repeated = 0;
+  for (unsigned threads = 1; threads <= 3; threads += 2) {
+    for (int i = 0; i < 2; i++) {
+      lam_context *context = lam_context_create(&(lam_context_options){ .threads = threads });
+      const bool refused = lam_gemm_open(context, gemm) != LAM_OK;
+      lam_context_destroy(context);
+      if (refused) return REFUSED;
+      fixture f = begin((lam_context_options){ .gemm = gemm, .threads = threads }, MIDDLE, &adam);
+      fit(&f);
+      repeated = weights_of(&f);
+      if (threads == 1 && i == 0) one = repeated;
+      lam_context_destroy(f.context);
+      if (repeated != one) return DIFFERENT;
+    }
+  }
+  return EQUAL;
+}
+
+static void so_it_does_with_each_library_that_is_installed(void **state) {
+  (void)state;
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+  SKIP_BECAUSE("libraries are not loaded apart from each other under a sanitizer");
+#endif
+  enum { MOST = 32 };
+  static lam_gemm_candidate candidates[MOST];
+  const size_t count = lam_gemm_candidates(candidates, MOST);
+  size_t tried = 0;
+  for (size_t i = 0; i < count; i++) {
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(train_with(candidates[i].name));
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 1) fail_msg("%s: the bits depend on the threads", candidates[i].name);
+    tried += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+  if (tried == 0) SKIP_BECAUSE("no library is installed that can be opened");
+}
+
 static void small_networks_start_no_thread(void **state) {
   (void)state;
   fixture f = begin((lam_context_options){ .threads = 4 }, 4, &adam);
@@ -190,6 +232,7 @@ static void a_forked_child_trains_on_to_the_same_bits(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(any_number_of_threads_trains_to_the_same_bits),
+    cmocka_unit_test(so_it_does_with_each_library_that_is_installed),
     cmocka_unit_test(small_networks_start_no_thread),
     cmocka_unit_test(one_thread_starts_none),
     cmocka_unit_test(sessions_in_several_threads_share_the_others_and_have_the_same_bits),
