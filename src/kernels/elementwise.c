@@ -61,7 +61,10 @@ void LAM_KERNEL(from_bytes)(float *y, size_t ldy, const uint8_t *x, size_t ldx, 
   rows_join(&rows, &columns, ldy, ldx, ldx);
   size_t full = row_full(columns), rest = columns - full;
   for (; rows; --rows, y += ldy, x += ldx) {
-    for (size_t j = 0; j < full; j += LAM_LANES) vec_store(y + j, vec_fma(s, vec_load_bytes(x + j), o));
+    for (size_t j = 0; j < full; j += LAM_LANES) {
+      write_ahead(y + j);
+      vec_store(y + j, vec_fma(s, vec_load_bytes(x + j), o));
+    }
     vec_store_n(y + full, vec_fma(s, vec_load_bytes_n(x + full, rest), o), rest);
   }
 }

@@ -40,6 +40,7 @@ LAM_INLINE void update_three(lam_rule rule, const lam_rates *r, float *w, float 
   for (size_t i = 0; i < full; i += LAM_LANES) {
     lam_update u = { vec_load(w + i), m ? vec_load(m + i) : none, v ? vec_load(v + i) : none, a ? vec_load(a + i) : none };
     u = rule(u, vec_load(g + i), r);
+    write_ahead(w + i); /* products on other cores read it; gradients and states are this core's own */
     vec_store(w + i, u.w);
     if (m) vec_store(m + i, without_dust(u.m));
     if (v) vec_store(v + i, without_dust(u.v));

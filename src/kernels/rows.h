@@ -19,6 +19,10 @@ LAM_INLINE void rows_join(size_t *rows, size_t *columns, size_t lda, size_t ldb,
   }
 }
 
+/* Before a stream is written at p: asks for what lies 2 KB ahead, to own it. Where another core has read it since, telling that core
+ * takes long, and stores wait for it one after the other. */
+LAM_INLINE void write_ahead(const float *p) { __builtin_prefetch((const void *)((uintptr_t)p + 2048), 1); }
+
 /* y = f(x). f is inlined. */
 LAM_INLINE void map_unary(lam_vec (*f)(lam_vec), float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns) {
   rows_join(&rows, &columns, ldy, ldx, ldx);
