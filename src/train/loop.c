@@ -16,12 +16,10 @@ static lam_status plan_loop(lam_trainer *trainer, size_t rows) {
     .backward = true,
     .input_gradients = trainer->options.input_gradients,
   };
-  lam_plan *plan = lam_plan_create(trainer->model, &options);
-  if (!plan) return lam_error_status(trainer->object.context);
   if (trainer->last == trainer->loop) trainer->last = NULL;
   lam_plan_destroy(trainer->loop);
-  trainer->loop = plan;
-  return LAM_OK;
+  trainer->loop = lam_plan_create(trainer->model, &options);
+  return trainer->loop ? LAM_OK : lam_error_status(trainer->object.context);
 }
 
 static lam_status check_arrays(lam_trainer *trainer, const lam_array *inputs, size_t count) {

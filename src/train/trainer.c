@@ -107,12 +107,11 @@ static lam_status make_plan(lam_trainer *trainer, size_t rows, bool draft) {
     .metrics = true,
     .draft = draft,
   };
-  lam_plan *plan = lam_plan_create(trainer->model, &options);
-  if (!plan) return lam_error_status(trainer->object.context);
+  /* Two at a time would take twice the memory of the gradients. */
   if (trainer->last == trainer->plan) trainer->last = NULL;
   lam_plan_destroy(trainer->plan);
-  trainer->plan = plan;
-  return LAM_OK;
+  trainer->plan = lam_plan_create(trainer->model, &options);
+  return trainer->plan ? LAM_OK : lam_error_status(trainer->object.context);
 }
 
 lam_status lam_trainer_plan(lam_trainer *trainer, size_t rows) {

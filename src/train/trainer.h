@@ -117,7 +117,7 @@ struct lam_trainer {
   bool weighted;              /* data with weights were met: plans have room for them */
   const float *class_weights; /* while fit runs with them */
   size_t class_weight_count;
-  lam_plan *plan;       /* of fit and evaluate; NULL until rows are known */
+  lam_plan *plan;       /* of fit and evaluate; NULL until rows are known, and after one did not fit into memory */
   lam_plan *loop;       /* of a loop of one's own */
   size_t loop_rows;     /* of its last lam_forward, until lam_backward */
   uint64_t loop_number; /* and the number its noise was drawn by */
