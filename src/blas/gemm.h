@@ -82,8 +82,8 @@ lam_status lam_gemm_run_shared(lam_context *context, lam_transpose transa, lam_t
                                float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                                size_t ldc);
 
-/* How many rows, or columns, of C a part of a native product has: a multiple of a kernel's tile, and no more than 64 parts of `all`
- * of them. A worker that takes neighbours computes them in one call. */
+/* How many rows, or columns, of C a part of a native product has: a multiple of a kernel's tile, and no more than 64 parts of
+ * `all` of them. A worker that takes neighbours computes them in one call. */
 enum { LAM_TILE_ROWS = 12, LAM_TILE_COLUMNS = 32 };
 size_t lam_gemm_part(size_t all, size_t tile);
 /* The context's scratch for a product of this size, LAM_GEMM_SCRATCH floats for each worker, made when first needed; NULL where
