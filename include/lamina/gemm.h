@@ -16,7 +16,8 @@
  * entry and put back when the last of them, in any thread, has left. lam_sgemm and the dense layer of this page do not touch it;
  * opening and registering do while they vet. oneDNN, and OpenBLAS built with OpenMP, follow the OpenMP setting of the thread that
  * calls, which is 1 for the span of each call. lam_context_options.keep_blas_threads, as it was when the library was opened,
- * leaves all of them alone.
+ * leaves all of them alone. OpenBLAS built without threads must not be called by two threads at a time: a product waits for the
+ * other, in whatever context, and the threads of a context do not share it.
  */
 #ifndef LAMINA_GEMM_H
 #define LAMINA_GEMM_H

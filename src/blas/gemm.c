@@ -61,6 +61,7 @@ static void run_foreign(const lam_gemm *gemm, const lam_kernel_table *kernels, l
   const lam_thread_setting *threads = &gemm->caller_threads;
   const int before = threads->get ? lam_threads_get(threads) : 1;
   if (before != 1) lam_threads_set(threads, 1);
+  if (gemm->alone) lam_blas_lock();
   if (gemm->sgemv && m == 1) { /* c = op(a) op(b), so c^T = op(b)^T op(a)^T */
     run_vector(gemm, bt ? LAM_NO_TRANSPOSE : LAM_TRANSPOSE, bt ? n : k, bt ? k : n, alpha, b, ldb, a, at ? lda : 1, beta, c, 1);
   } else if (gemm->sgemv && n == 1) {
@@ -68,6 +69,7 @@ static void run_foreign(const lam_gemm *gemm, const lam_kernel_table *kernels, l
   } else {
     run_matrix(gemm, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   }
+  if (gemm->alone) lam_blas_unlock();
   if (before != 1) lam_threads_set(threads, before);
   if (!epilogue) return;
   if (epilogue->bias) {

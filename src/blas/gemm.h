@@ -33,6 +33,7 @@ typedef struct lam_gemm {
   lam_sgemm_function sgemm;          /* NULL: the native product of the kernel table */
   bool automatic;                    /* "auto": a plan asks which of the others; elsewhere the native product */
   lam_sgemv_function sgemv;          /* NULL: sgemm does one row or column too */
+  bool alone;                        /* not to be called by two threads at a time: lam_gemm_run waits */
   lam_thread_setting caller_threads; /* set to 1 around each call: OpenMP's setting belongs to the thread that calls */
   /* What the library says of itself, "" and 0 where it says nothing, and what follows from it. */
   char version[160], core[32], warning[256];
@@ -125,10 +126,13 @@ void lam_activation_backward_run(const lam_kernel_table *kernels, const lam_func
 
 /* The linked and the opened BLAS run single-threaded between the first enter and the last leave of all threads of the process;
  * then their settings are as they were. This count and the table of settings are the library's one piece of state that is not in
- * a context, because the settings themselves are the process's. Nothing happens where a library has no such setting or the
+ * a context, with the lock below, because the settings themselves are the process's. Nothing happens where a library has no such setting or the
  * context keeps its threads. */
 void lam_blas_enter(const lam_context *context);
 void lam_blas_leave(const lam_context *context);
+/* For the libraries of `alone`, of which the process has one, whatever the context. */
+void lam_blas_lock(void);
+void lam_blas_unlock(void);
 /* Adds a setting, once, to those that enter and leave control. False where there is no place left. */
 bool lam_blas_control(const lam_thread_setting *setting);
 int lam_threads_get(const lam_thread_setting *setting);

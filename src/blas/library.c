@@ -125,11 +125,16 @@ static bool bind_openmp(const spelling *s, lam_thread_setting *setting) {
   return bind_threads(&(spelling){ s->handle, "", "" }, "omp_get_max_threads", "omp_set_num_threads", false, setting);
 }
 
-/* OpenBLAS built with OpenMP goes by the setting of the thread that calls, whatever it was told itself. */
-static bool is_openmp(const spelling *s) {
-  enum { OPENMP = 2 };
+/* OpenBLAS built with OpenMP goes by the setting of the thread that calls, whatever it was told itself; built without threads it
+ * shares buffers without locks (its USE_LOCKING, of which it tells nothing), and gives wrong results to two callers at a time. */
+static bool ask_openblas(const spelling *s, lam_gemm *gemm, lam_thread_setting *setting) {
+  enum { SEQUENTIAL, PTHREADS, OPENMP };
+  snprintf(gemm->version, sizeof gemm->version, "%s", ask_text(find_either(s, "openblas_get_config")));
+  snprintf(gemm->core, sizeof gemm->core, "%s", ask_text(find_either(s, "openblas_get_corename")));
   lam_any_function parallel = find_either(s, "openblas_get_parallel");
-  return parallel && ((int (*)(void))parallel)() == OPENMP;
+  const int kind = parallel ? ((int (*)(void))parallel)() : PTHREADS;
+  gemm->alone = kind == SEQUENTIAL;
+  return kind == OPENMP && bind_openmp(s, setting);
 }
 
 /* What the library is, and its thread setting: the process's, or true where it is that of the thread that calls. The functions of
@@ -137,9 +142,7 @@ static bool is_openmp(const spelling *s) {
 static bool identify(const spelling *s, lam_gemm *gemm, lam_thread_setting *setting) {
   bool controlled = false, callers = false;
   if (find_either(s, "openblas_get_config")) {
-    snprintf(gemm->version, sizeof gemm->version, "%s", ask_text(find_either(s, "openblas_get_config")));
-    snprintf(gemm->core, sizeof gemm->core, "%s", ask_text(find_either(s, "openblas_get_corename")));
-    callers = is_openmp(s) && bind_openmp(s, setting);
+    callers = ask_openblas(s, gemm, setting);
     controlled = callers || bind_threads(s, "openblas_get_num_threads", "openblas_set_num_threads", false, setting);
   } else if (find_either(s, "MKL_Get_Version_String")) {
     ask_mkl(s, gemm);

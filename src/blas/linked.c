@@ -40,6 +40,7 @@ static lam_any_function find(const char *name) {
 
 void lam_linked_identify(lam_gemm *gemm, bool keep_threads) {
 #ifdef LAM_HAVE_OPENBLAS
+  gemm->alone = openblas_get_parallel() == OPENBLAS_SEQUENTIAL;
   const lam_thread_setting openmp = { find("omp_get_max_threads"), find("omp_set_num_threads"), false };
   if (openblas_get_parallel() == OPENBLAS_OPENMP && openmp.get && openmp.set && !keep_threads) gemm->caller_threads = openmp;
   snprintf(gemm->version, sizeof gemm->version, "%s", openblas_get_config());

@@ -45,6 +45,12 @@ static void hold(controlled *one) {
   if (one->before > 1) lam_threads_set(&one->setting, 1);
 }
 
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+void lam_blas_lock(void) { pthread_mutex_lock(&one_at_a_time); }
+
+void lam_blas_unlock(void) { pthread_mutex_unlock(&one_at_a_time); }
+
 void lam_blas_enter(const lam_context *context) {
   if (context->keep_blas_threads) return;
   pthread_mutex_lock(&guard);

@@ -5,6 +5,7 @@
  * from its shape alone, by what a core of 2024 was seen to do; the estimate decides who computes, never what comes out.
  */
 #include "base/pool.h"
+#include "blas/gemm.h"
 #include "graph/lowering.h"
 
 /* In nanoseconds. An operation that takes so long is shared, in chunks of so much; a plan is if all that can be shared takes so
@@ -34,7 +35,8 @@ static size_t units_of(const lam_plan *plan, const lam_operation *operation) {
 static size_t chunks_of(const lam_plan *plan, const lam_operation *operation) {
   double cost = lam_operation_cost(plan, operation), chunks = cost / LEAST_CHUNK;
   size_t units = units_of(plan, operation), most = units < MOST_CHUNKS ? units : MOST_CHUNKS;
-  return cost < LEAST_SHARED ? 1 : chunks < (double)most ? (size_t)chunks : most;
+  const bool alone = operation->gemm && operation->gemm->alone;
+  return alone || cost < LEAST_SHARED ? 1 : chunks < (double)most ? (size_t)chunks : most;
 }
 
 size_t lam_operation_workers(const lam_plan *plan, const lam_operation *operation) {
