@@ -153,7 +153,11 @@ static lam_status emit_forward(lam_lowering *lowering) {
     lam_status status = model->nodes[i].layer->type->forward(model->nodes[i].layer, lowering);
     if (status || lowering->status) return status ? status : lowering->status;
   }
-  for (size_t i = 0; i < model->input_count; i++) lam_persist(lowering, lowering->values[model->inputs[i]], true);
+  for (size_t i = 0; i < model->input_count && !lowering->status; i++) {
+    lam_buffer input = lowering->values[model->inputs[i]];
+    if (input != LAM_NO_BUFFER) lowering->buffers[input].first = 0; /* rows are gathered before all else */
+    if (!lowering->plan->options.inference) lam_persist(lowering, input, true);
+  }
   return lowering->status;
 }
 

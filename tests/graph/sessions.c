@@ -2,6 +2,7 @@
  *
  * Sessions: the same numbers as predict, in any batch, from any type of array, with messages of their own, in many threads.
  */
+#include "kernels/kernels.h"
 #include "support.h"
 
 #include <lamina.h>
@@ -258,6 +259,27 @@ static void a_model_that_is_destroyed_lives_as_long_as_who_uses_it(void **state)
   assert_int_equal(memory.live_blocks, 0);
 }
 
+/* Ten layers take what two take: a layer reads one buffer and writes the other. The rest is small beside them. */
+static void two_buffers_serve_any_number_of_layers(void **state) {
+  (void)state;
+  enum { WIDTH = 64, MANY = 256, BUFFER = WIDTH * MANY * (int)sizeof(float) };
+  test_memory memory = { 0 };
+  lam_context *context =
+      lam_context_create(&(lam_context_options){ .allocator = test_allocator(&memory), .threads = 1, .gemm = "native" });
+  lam_node x = lam_input(lam_graph_create(context), (lam_shape){ { WIDTH }, 1 });
+  for (int layers = 1; layers <= 10; layers++) {
+    x = lam_dense(x, WIDTH, &(lam_dense_options){ .activation = LAM_RELU });
+    lam_model *model = lam_model_create(&x, 1);
+    size_t before = memory.live_bytes;
+    lam_session *session = lam_session_create(model, &(lam_session_options){ .max_rows = MANY });
+    assert_non_null(session);
+    size_t scratch = (size_t)LAM_GEMM_SCRATCH * sizeof(float);
+    assert_in_range(memory.live_bytes - before, 2 * BUFFER, 2 * BUFFER + scratch + BUFFER / 2);
+    lam_session_destroy(session);
+  }
+  lam_context_destroy(context);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_row_has_the_same_bits_in_any_batch),
@@ -269,6 +291,7 @@ int main(void) {
     cmocka_unit_test(many_rows_go_through_in_blocks_and_give_the_same_bits),
     cmocka_unit_test(one_hot_rows_come_from_one_integer_each),
     cmocka_unit_test(a_model_that_is_destroyed_lives_as_long_as_who_uses_it),
+    cmocka_unit_test(two_buffers_serve_any_number_of_layers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
