@@ -61,6 +61,29 @@ lam_status lam_gemm_unknown(lam_context *context, const char *name, const lam_ge
  * wrong with which sizes, at the first that is not right (vet.c). */
 lam_status lam_gemm_vet(lam_context *context, const lam_gemm *gemm);
 
+/* A product that was done: C = alpha op(A) op(B) + beta C. `before` is what C held, of which nothing is read where beta is 0. */
+typedef struct lam_gemm_result {
+  lam_transpose transa, transb;
+  size_t m, n, k, lda, ldb, ldc;
+  float alpha, beta;
+  const float *a, *b, *before, *c;
+} lam_gemm_result;
+
+/* An element of it. */
+typedef struct lam_gemm_error {
+  size_t row, column;
+  double wanted, share; /* the error over its bound; infinite for a NaN */
+} lam_gemm_error;
+
+/* The element that is furthest off, of so many spread evenly over C, its first and last among them. The bound:
+ * |computed - true| <= gamma_(k+2) (|alpha| |A||B| + |beta| |C|), gamma_n = n u / (1 - n u), u = 2^-24: Higham, "Accuracy and
+ * Stability of Numerical Algorithms", 2nd edition, section 3.5. */
+lam_gemm_error lam_gemm_worst(const lam_gemm_result *r, size_t looks);
+/* Refuses the backend that computed it, with the sentence of lam_gemm_vet, where an element is beyond its bound. All are looked
+ * at.
+ */
+lam_status lam_gemm_check(lam_context *context, const lam_gemm *gemm, const lam_gemm_result *r);
+
 /* Loads the library at `path` and binds its functions to `gemm`, unvetted (library.c). `provider` is said for a library that says
  * nothing of itself. LAM_IO where it does not load, LAM_UNSUPPORTED where it has no function for products. */
 lam_status lam_library_open(lam_context *context, const char *path, lam_gemm *gemm, const char *provider);

@@ -73,28 +73,55 @@ static void multiply(const desk *d, const problem *p, const lam_gemm *gemm, floa
                d->b, d->ldb, p->beta, c + MARGIN, d->ldc, NULL, NULL);
 }
 
-/* Refuses the backend with "its product 3x5x8:NT (lda 8, ldb 8, ldc 5, alpha 1, beta 0) ..." and the rest of the sentence. */
-static lam_status refuse(const desk *d, const problem *p, const char *what) {
-  char alpha[32], beta[32];
-  return lam_fail(
-      d->context, LAM_INVALID_ARGUMENT,
-      "the gemm backend \"%s\" is refused: its product %zux%zux%zu:%c%c (lda %zu, ldb %zu, ldc %zu, alpha %s, beta %s) %s",
-      d->gemm->name, p->m, p->n, p->k, p->at ? 'T' : 'N', p->bt ? 'T' : 'N', d->lda, d->ldb, d->ldc,
-      lam_format_float(alpha, p->alpha), lam_format_float(beta, p->beta), what);
+/* What it is for the functions that look at results. */
+static lam_gemm_result result_of(const desk *d, const problem *p) {
+  return (lam_gemm_result){ .transa = transposition(p->at),
+                            .transb = transposition(p->bt),
+                            .m = p->m,
+                            .n = p->n,
+                            .k = p->k,
+                            .lda = d->lda,
+                            .ldb = d->ldb,
+                            .ldc = d->ldc,
+                            .alpha = p->alpha,
+                            .beta = p->beta,
+                            .a = d->a,
+                            .b = d->b,
+                            .before = d->wanted + MARGIN,
+                            .c = d->c + MARGIN };
 }
 
-static lam_status refuse_element(const desk *d, const problem *p, size_t place_in_c, double wanted, const char *rest) {
-  const float got = d->c[place_in_c];
-  const size_t i = place_in_c < MARGIN ? 0 : (place_in_c - MARGIN) / d->ldc, j = (place_in_c - MARGIN) % d->ldc;
+/* Refuses the backend with "its product 3x5x8:NT (lda 8, ldb 8, ldc 5, alpha 1, beta 0) ..." and the rest of the sentence. */
+static lam_status refuse(lam_context *context, const lam_gemm *gemm, const lam_gemm_result *r, const char *what) {
+  char alpha[32], beta[32];
+  return lam_fail(
+      context, LAM_INVALID_ARGUMENT,
+      "the gemm backend \"%s\" is refused: its product %zux%zux%zu:%c%c (lda %zu, ldb %zu, ldc %zu, alpha %s, beta %s) %s",
+      gemm->name, r->m, r->n, r->k, r->transa == LAM_TRANSPOSE ? 'T' : 'N', r->transb == LAM_TRANSPOSE ? 'T' : 'N', r->lda,
+      r->ldb, r->ldc, lam_format_float(alpha, r->alpha), lam_format_float(beta, r->beta), what);
+}
+
+static lam_status refuse_element(lam_context *context, const lam_gemm *gemm, const lam_gemm_result *r, lam_gemm_error wrong,
+                                 const char *rest) {
+  const float got = r->c[wrong.row * r->ldc + wrong.column];
   char what[192], number[2][32];
-  if (place_in_c < MARGIN || i >= p->m || j >= p->n) return refuse(d, p, "writes outside of its rows and columns");
-  if (isnan(got) && p->beta == 0) {
-    snprintf(what, sizeof what, "leaves NaN in row %zu, column %zu: beta is 0, so what C held before must not matter", i, j);
+  if (isnan(got) && r->beta == 0) {
+    snprintf(what, sizeof what, "leaves NaN in row %zu, column %zu: beta is 0, so what C held before must not matter", wrong.row,
+             wrong.column);
   } else {
-    snprintf(what, sizeof what, "gives %s in row %zu, column %zu, not %s%s", lam_format_float(number[0], got), i, j,
-             lam_format_double(number[1], wanted), rest);
+    snprintf(what, sizeof what, "gives %s in row %zu, column %zu, not %s%s", lam_format_float(number[0], got), wrong.row,
+             wrong.column, lam_format_double(number[1], wrong.wanted), rest);
   }
-  return refuse(d, p, what);
+  return refuse(context, gemm, r, what);
+}
+
+static lam_status refuse_place(const desk *d, const problem *p, size_t place_in_c) {
+  const lam_gemm_result r = result_of(d, p);
+  const size_t i = place_in_c < MARGIN ? 0 : (place_in_c - MARGIN) / d->ldc, j = (place_in_c - MARGIN) % d->ldc;
+  if (place_in_c < MARGIN || i >= p->m || j >= p->n)
+    return refuse(d->context, d->gemm, &r, "writes outside of its rows and columns");
+  const lam_gemm_error wrong = { .row = i, .column = j, .wanted = (double)d->wanted[place_in_c] };
+  return refuse_element(d->context, d->gemm, &r, wrong, "");
 }
 
 static lam_status check_exact(desk *d, const problem *p) {
@@ -103,35 +130,49 @@ static lam_status check_exact(desk *d, const problem *p) {
   multiply(d, p, d->gemm, d->c);
   multiply(d, p, &native, d->wanted);
   for (size_t i = 0; i < span(d, p); ++i) {
-    if (!(d->c[i] == d->wanted[i])) return refuse_element(d, p, i, (double)d->wanted[i], "");
+    if (!(d->c[i] == d->wanted[i])) return refuse_place(d, p, i);
   }
   return LAM_OK;
 }
 
-/* |computed - true| <= gamma_(k+2) (|alpha| |A||B| + |beta| |C|), gamma_n = n u / (1 - n u), u = 2^-24: Higham, "Accuracy and
- * Stability of Numerical Algorithms", 2nd edition, section 3.5. The sums in double are right to k 2^-53 of the same magnitude. */
+/* The sums in double are right to k 2^-53 of the magnitude that the bound is made of. */
+static lam_gemm_error look_at(const lam_gemm_result *r, size_t i, size_t j) {
+  const double u = 0x1p-24, n = (double)r->k + 2, gamma = n * u / (1 - n * u) + n * 0x1p-53;
+  double sum = 0, magnitude = 0;
+  for (size_t l = 0; l < r->k; ++l) {
+    const double x = (double)r->a[r->transa == LAM_TRANSPOSE ? l * r->lda + i : i * r->lda + l];
+    const double y = (double)r->b[r->transb == LAM_TRANSPOSE ? j * r->ldb + l : l * r->ldb + j];
+    sum += x * y;
+    magnitude += fabs(x * y);
+  }
+  const double before = r->beta == 0 ? 0 : (double)r->beta * (double)r->before[i * r->ldc + j];
+  const double wanted = (double)r->alpha * sum + before, error = fabs((double)r->c[i * r->ldc + j] - wanted);
+  const double share = error == 0 ? 0 : error / (gamma * (fabs((double)r->alpha) * magnitude + fabs(before)));
+  return (lam_gemm_error){ .row = i, .column = j, .wanted = wanted, .share = isnan(share) ? (double)INFINITY : share };
+}
+
+lam_gemm_error lam_gemm_worst(const lam_gemm_result *r, size_t looks) {
+  const size_t count = r->m * r->n;
+  if (looks > count) looks = count;
+  lam_gemm_error worst = { .share = -1 };
+  for (size_t look = 0; look < looks; ++look) {
+    const size_t at = looks == count ? look : (size_t)((double)look / (double)(looks - 1) * (double)(count - 1));
+    const lam_gemm_error found = look_at(r, at / r->n, at % r->n);
+    if (found.share > worst.share) worst = found;
+  }
+  return worst;
+}
+
+lam_status lam_gemm_check(lam_context *context, const lam_gemm *gemm, const lam_gemm_result *r) {
+  const lam_gemm_error worst = lam_gemm_worst(r, r->m * r->n);
+  return worst.share <= 1 ? LAM_OK : refuse_element(context, gemm, r, worst, ", which is more than rounding explains");
+}
+
 static lam_status check_bound(desk *d, const problem *p) {
   lay_out(d, p, d->reals);
   multiply(d, p, d->gemm, d->c);
-  const double u = 0x1p-24, n = (double)p->k + 2, gamma = n * u / (1 - n * u) + n * 0x1p-53;
-  for (size_t i = 0; i < p->m; ++i) {
-    for (size_t j = 0; j < p->n; ++j) {
-      double sum = 0, magnitude = 0;
-      for (size_t l = 0; l < p->k; ++l) {
-        const double x = (double)d->a[p->at ? l * d->lda + i : i * d->lda + l];
-        const double y = (double)d->b[p->bt ? j * d->ldb + l : l * d->ldb + j];
-        sum += x * y;
-        magnitude += fabs(x * y);
-      }
-      const size_t at = MARGIN + i * d->ldc + j;
-      const double before = p->beta == 0 ? 0 : (double)p->beta * (double)d->wanted[at];
-      const double wanted = (double)p->alpha * sum + before;
-      const double bound = gamma * (fabs((double)p->alpha) * magnitude + fabs(before));
-      if (!(fabs((double)d->c[at] - wanted) <= bound))
-        return refuse_element(d, p, at, wanted, ", which is more than rounding explains");
-    }
-  }
-  return LAM_OK;
+  const lam_gemm_result r = result_of(d, p);
+  return lam_gemm_check(d->context, d->gemm, &r);
 }
 
 /* Powers of two: ATLAS scales C by beta / alpha first, which 3 and -2 would make inexact. */

@@ -41,6 +41,19 @@ def test_each_library_that_is_wrong_is_refused_with_its_reason_and_the_rest_go_o
     assert list(backends["native"]) == keys, backends["native"]
 
 
+def test_the_product_that_is_timed_must_be_right_before_and_after():
+    # One is wrong there and nowhere else; the other from the seventh call on, and vetting asks for no product so often.
+    done = gemm("--json", libraries=[liar("one_size"), liar("late"), liar("honest")])
+    assert done.returncode == 0, done
+    backends = {backend["name"]: backend for backend in json.loads(done.stdout)["backends"]}
+    for name, place in ("liar_one_size", "row 31, column 255"), ("liar_late", "row 0, column 0"):
+        reason = rf"its product 32x256x784:NN \(lda 784, .*\) gives .* in {place}, not .* which is more than rounding explains"
+        assert re.search(reason, backends[name]["refused"]) and backends[name]["gflops"] is None, backends[name]
+    assert backends["liar_honest"]["gflops"] > 0, backends
+    alone = gemm("--vet", liar("one_size"), libraries=[])
+    assert alone.returncode == 1 and "row 31, column 255" in json.loads(alone.stdout)["refused"], alone
+
+
 def test_the_table_names_what_was_found_and_why_it_is_refused():
     done = gemm(libraries=[liar("corner"), liar("honest_wide")])
     assert done.returncode == 0, done

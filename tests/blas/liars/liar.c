@@ -75,6 +75,17 @@ static void product(int transa, int transb, whole m, whole n, whole k, float alp
     for (whole j = n; j < ldc && i + 1 < m; ++j) c[i * ldc + j] = 0;
 #endif
   }
+#ifdef LIE_ONE_SIZE
+  if (m == 32 && n == 256 && k == 784) c[(m - 1) * ldc + n - 1] += 1;
+#endif
+#ifdef LIE_LATE
+  /* Right until it is asked for the same product over and over, as when it is timed. */
+  static whole last_m, last_n, last_k;
+  static int same;
+  same = m == last_m && n == last_n && k == last_k ? same + 1 : 0;
+  last_m = m, last_n = n, last_k = k;
+  if (same > 5) c[0] += 1;
+#endif
 #ifdef LIE_CORNER
   if (m > 16 && n > 16) c[(m - 1) * ldc + n - 1] += 1;
 #endif
