@@ -24,8 +24,10 @@ typedef struct products {
   size_t count;
 } products;
 
-/* Reads "32x256x784:NN:lda=800:alpha=2"; prints a sentence where it is none. */
-int read_product(const char *text, product *p);
+/* Reads "32x256x784:NN:lda=800:alpha=2". EXIT_USAGE where it is none; `why` then says what is wrong with it, or is "" where it
+ * does not even begin as one. */
+enum { WHY_TEXT = 160 };
+int read_product(const char *text, product *p, char why[WHY_TEXT]);
 /* The same of a product, as short as it can be told. */
 void product_text(const product *p, char text[192]);
 /* What the options ask for: --shapes, or a sweep, or the steps of --net. */
@@ -58,5 +60,9 @@ typedef struct findings {
  * its bound, gamma_(k+2) (|alpha| |A||B| + |beta| |C|) (Higham, "Accuracy and stability of numerical algorithms", 2nd ed.,
  * section 3.5). Looked at are at most 4,096 elements of C, corners included. The matrices hold random numbers afterwards. */
 findings matrices_check(matrices *x, lam_context *context);
+/* The error over its bound of the product that was done last; where beta is not 0, whose results build upon each other, of one
+ * more.
+ */
+double matrices_recheck(matrices *x, lam_context *context);
 
 #endif

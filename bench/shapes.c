@@ -5,51 +5,85 @@
 #include "bench/product.h"
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- one product --------------------------------------------------------------------------------------------------- */
 
 /* scanf reads "-1" as the largest number there is. */
-static bool is_size(size_t size) { return size >= 1 && size <= 9999999; }
+static const size_t MOST_SIZE = 9999999;
+static bool is_size(size_t size) { return size >= 1 && size <= MOST_SIZE; }
 
 static product plain_product(size_t m, size_t n, size_t k, bool transa, bool transb) {
   return (product){ "", "", m, n, k, transa ? m : k, transb ? k : n, n, transa, transb, false, 1, 0 };
 }
 
-/* ":lda=800" and its like; *text behind it. */
-static bool read_detail(const char **text, product *p) {
-  size_t *const strides[] = { &p->lda, &p->ldb, &p->ldc };
-  const char *const names[] = { "lda=", "ldb=", "ldc=" };
-  size_t length = strcspn(*text, ":");
-  const char *end = *text + length;
-  for (int i = 0; i < 3; i++) {
-    if (strncmp(*text, names[i], 4) != 0) continue;
-    size_t least = *strides[i];
-    char *stop;
-    *strides[i] = strtoull(*text + 4, &stop, 10);
-    *text = end;
-    return stop == end && is_size(*strides[i]) && *strides[i] >= least;
-  }
-  bool alpha = strncmp(*text, "alpha=", 6) == 0, beta = strncmp(*text, "beta=", 5) == 0;
+static bool wrong(char why[WHY_TEXT], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool wrong(char why[WHY_TEXT], const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(why, WHY_TEXT, format, arguments);
+  va_end(arguments);
+  return false;
+}
+
+static bool read_stride(const char *name, const char *number, size_t length, size_t *stride, char why[WHY_TEXT]) {
+  const size_t least = *stride;
+  char *stop;
+  *stride = strtoull(number, &stop, 10);
+  if (!isdigit((unsigned char)*number) || stop != number + length || !is_size(*stride))
+    return wrong(why, "%s takes a whole number from 1 to %zu, not \"%.*s\"", name, MOST_SIZE, (int)length, number);
+  return *stride >= least || wrong(why, "%s is %zu, less than a row of its matrix, %zu", name, *stride, least);
+}
+
+static bool read_factor(const char *name, const char *number, size_t length, float *factor, char why[WHY_TEXT]) {
   double value = 0;
-  const char *number = *text + (alpha ? 6 : 5);
-  if ((!alpha && !beta) || number == end || lam_parse_double(number, end, &value) != end || !(value >= -1e6 && value <= 1e6))
-    return false;
-  *(alpha ? &p->alpha : &p->beta) = (float)value;
-  *text = end;
+  if (!length || lam_parse_double(number, number + length, &value) != number + length || !(value >= -1e6 && value <= 1e6))
+    return wrong(why, "%s takes a number from -1000000 to 1000000, not \"%.*s\"", name, (int)length, number);
+  *factor = (float)value;
   return true;
 }
 
-int read_product(const char *text, product *p) {
+/* "lda=800" and its like; *text behind it. */
+static bool read_detail(const char **text, product *p, char why[WHY_TEXT]) {
+  size_t *const strides[] = { &p->lda, &p->ldb, &p->ldc };
+  float *const factors[] = { &p->alpha, &p->beta };
+  static const char *const names[] = { "lda", "ldb", "ldc", "alpha", "beta" };
+  const char *word = *text;
+  const size_t length = strcspn(word, ":");
+  *text += length;
+  for (int i = 0; i < 5; i++) {
+    const size_t name = strlen(names[i]);
+    if (strncmp(word, names[i], name) != 0 || word[name] != '=') continue;
+    const char *number = word + name + 1;
+    const size_t digits = length - name - 1;
+    return i < 3 ? read_stride(names[i], number, digits, strides[i], why)
+                 : read_factor(names[i], number, digits, factors[i - 3], why);
+  }
+  return wrong(why, "\"%.*s\" is neither lda=, ldb=, ldc=, alpha= nor beta= with a number", (int)length, word);
+}
+
+static bool parse_product(const char *text, product *p, char why[WHY_TEXT]) {
   char transa = 0, transb = 0;
   size_t m = 0, n = 0, k = 0;
   int length = 0;
-  bool known = sscanf(text, "%7zux%7zux%7zu:%c%c%n", &m, &n, &k, &transa, &transb, &length) == 5 && is_size(m) && is_size(n) &&
-               is_size(k) && strchr("NT", transa) && strchr("NT", transb);
+  const int read = sscanf(text, "%7zux%7zux%7zu:%c%c%n", &m, &n, &k, &transa, &transb, &length);
+  if (read < 3) return false;
+  if (!is_size(m) || !is_size(n) || !is_size(k)) return wrong(why, "its sizes must be from 1 to %zu", MOST_SIZE);
+  if (read < 5 || !strchr("NT", transa) || !strchr("NT", transb) || (text[length] && text[length] != ':'))
+    return wrong(why, "behind its sizes stands NN, NT, TN or TT, as in %zux%zux%zu:NN", m, n, k);
   *p = plain_product(m, n, k, transa == 'T', transb == 'T');
-  for (text += length; known && *text;) known = *text++ == ':' && read_detail(&text, p);
-  return known ? EXIT_OK : EXIT_USAGE;
+  for (text += length; *text;) {
+    text++;
+    if (!read_detail(&text, p, why)) return false;
+  }
+  return true;
+}
+
+int read_product(const char *text, product *p, char why[WHY_TEXT]) {
+  *why = 0;
+  return parse_product(text, p, why) ? EXIT_OK : EXIT_USAGE;
 }
 
 void product_text(const product *p, char text[192]) {
@@ -100,7 +134,7 @@ static bool read_widths(const char *text, char separator, size_list *list) {
 
 /* "784-256-15 b32,1 # where it comes from", or a product. */
 static int add_line(products *list, char *line) {
-  char *comment = strchr(line, '#'), first[128] = "", second[128] = "", rest;
+  char *comment = strchr(line, '#'), first[128] = "", second[128] = "", why[WHY_TEXT], rest;
   size_list net, batch;
   product p;
   const char *from = "";
@@ -110,7 +144,8 @@ static int add_line(products *list, char *line) {
   }
   int fields = sscanf(line, " %127s %127s %c", first, second, &rest);
   if (fields < 1) return EXIT_OK;
-  if (fields == 1 && read_product(first, &p) == EXIT_OK) return add(list, p, "", from);
+  if (fields == 1 && read_product(first, &p, why) == EXIT_OK) return add(list, p, "", from);
+  if (fields == 1 && *why) return wrong_usage("\"%s\" is no product: %s", first, why);
   if (fields != 2 || second[0] != 'b' || !read_widths(first, '-', &net) || net.count < 2 || !read_widths(second + 1, ',', &batch))
     return wrong_usage("\"%s\" is neither a product, 32x256x784:NN, nor a network and its batches, 784-256-15 b32,1", first);
   int code = EXIT_OK;
@@ -152,11 +187,12 @@ static int add_sweep(products *list, const settings *options) {
   int code = EXIT_OK;
   for (size_t i = 0; i < m->count * n->count * k->count * trans->count && !code; i++) {
     size_t at = i / trans->count, in = at / k->count, row = in / n->count;
-    char text[96];
+    char text[96], why[WHY_TEXT];
     product p;
     snprintf(text, sizeof text, "%zux%zux%zu:%.8s", m->item[row], n->item[in % n->count], k->item[at % k->count],
              trans->item[i % trans->count]);
-    code = read_product(text, &p) ? wrong_usage("--m, --n, --k, --trans: %s is not a product", text) : add(list, p, "", "sweep");
+    code = read_product(text, &p, why) ? wrong_usage("--m, --n, --k, --trans: \"%s\" is no product: %s", text, why)
+                                       : add(list, p, "", "sweep");
   }
   return code;
 }
@@ -167,8 +203,11 @@ int list_products(const settings *options, products *list) {
   list->count = 0;
   for (size_t i = 0; i < options->shapes.count && !code; i++) {
     const char *word = options->shapes.item[i];
+    char why[WHY_TEXT];
     product p;
-    code = read_product(word, &p) == EXIT_OK ? add(list, p, "", "") : add_file(list, word);
+    code = read_product(word, &p, why) == EXIT_OK ? add(list, p, "", "")
+           : *why                                 ? wrong_usage("--shapes: \"%s\" is no product: %s", word, why)
+                                                  : add_file(list, word);
   }
   if (!code && (options->m.count || options->n.count || options->k.count)) code = add_sweep(list, options);
   network_text(net, &options->net);

@@ -8,7 +8,8 @@
 
 static findings check_with(lam_sgemm_function sgemm, const char *text) {
   product p;
-  assert_int_equal(read_product(text, &p), EXIT_OK);
+  char why[WHY_TEXT];
+  assert_int_equal(read_product(text, &p, why), EXIT_OK);
   lam_context *context = lam_context_create(NULL);
   matrices x;
   assert_non_null(context);
@@ -131,33 +132,96 @@ static void sets_of_shapes_are_read_and_say_where_they_come_from(void **state) {
 static void products_are_read_as_they_are_written(void **state) {
   (void)state;
   product p;
-  char text[192];
-  assert_int_equal(read_product("32x256x784:TN", &p), EXIT_OK);
+  char text[192], why[WHY_TEXT];
+  assert_int_equal(read_product("32x256x784:TN", &p, why), EXIT_OK);
   assert_true(p.m == 32 && p.n == 256 && p.k == 784 && p.transa && !p.transb);
   assert_true(p.lda == 32 && p.ldb == 256 && p.ldc == 256 && p.alpha == 1 && p.beta == 0);
   for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-    assert_int_equal(read_product(forms[i], &p), EXIT_OK);
+    assert_int_equal(read_product(forms[i], &p, why), EXIT_OK);
     product_text(&p, text);
     assert_string_equal(text, forms[i]);
   }
-  static const char *const wrong[] = { "",
-                                       "32",
-                                       "32x256x784",
-                                       "32x256x784:N",
-                                       "32x256x784:NX",
-                                       "0x1x1:NN",
-                                       "1x1x1:NNN",
-                                       "-1x1x1:NN",
-                                       "1x1x1:NN:",
-                                       "4x4x4:NN:lda=3",
-                                       "4x4x4:NN:lda=",
-                                       "4x4x4:NN:ld=5",
-                                       "4x4x4:NN:lda=5x",
-                                       "4x4x4:NN:alpha=",
-                                       "4x4x4:NN:alpha=nan",
-                                       "4x4x4:NN:lda=-5",
-                                       "4x4x4:NN,lda=5" };
-  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_int_equal(read_product(wrong[i], &p), EXIT_USAGE);
+  assert_string_equal(why, "");
+}
+
+static void what_is_wrong_with_a_product_is_said(void **state) {
+  (void)state;
+  /* What is said has the second text; "": the text does not even begin as a product. */
+  static const char *const wrong[][2] = {
+    { "", "" },
+    { "32", "" },
+    { "classic", "" },
+    { "784-256-15", "" },
+    { "32x256x784", "NN, NT, TN or TT, as in 32x256x784:NN" },
+    { "32x256x784:N", "NN, NT, TN or TT" },
+    { "32x256x784:NX", "NN, NT, TN or TT" },
+    { "1x1x1:NNN", "NN, NT, TN or TT" },
+    { "4x4x4:NN,lda=5", "NN, NT, TN or TT" },
+    { "0x1x1:NN", "from 1 to 9999999" },
+    { "-1x1x1:NN", "from 1 to 9999999" },
+    { "1x1x1:NN:", "\"\" is neither lda=" },
+    { "4x4x4:NN:ld=5", "\"ld=5\" is neither lda=" },
+    { "4x4x4:NN:lda=3", "lda is 3, less than a row of its matrix, 4" },
+    { "4x5x6:TT:ldb=5", "ldb is 5, less than a row of its matrix, 6" },
+    { "4x4x4:NN:lda=", "lda takes a whole number from 1 to 9999999, not \"\"" },
+    { "4x4x4:NN:lda=5x", "not \"5x\"" },
+    { "4x4x4:NN:lda=-5", "not \"-5\"" },
+    { "4x4x4:NN:alpha=:beta=1", "alpha takes a number from -1000000 to 1000000, not \"\"" },
+    { "4x4x4:NN:alpha=foo", "not \"foo\"" },
+    { "4x4x4:NN:beta=nan", "beta takes a number" },
+  };
+  product p;
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    char why[WHY_TEXT];
+    assert_int_equal(read_product(wrong[i][0], &p, why), EXIT_USAGE);
+    if (*wrong[i][1])
+      assert_non_null(strstr(why, wrong[i][1]));
+    else
+      assert_string_equal(why, "");
+  }
+}
+
+static void sgemm_with(lam_order order, lam_transpose ta, lam_transpose tb, int m, int n, int k, float alpha, const float *a,
+                       int lda, const float *b, int ldb, float beta, float *c, int ldc) {
+  (void)order;
+  for (int i = 0; i < m; i++)
+    for (int j = 0; j < n; j++) {
+      float sum = 0;
+      for (int l = 0; l < k; l++)
+        sum += (ta == LAM_TRANSPOSE ? a[l * lda + i] : a[i * lda + l]) * (tb == LAM_TRANSPOSE ? b[j * ldb + l] : b[l * ldb + j]);
+      c[i * ldc + j] = alpha * sum + (beta == 0 ? 0 : beta * c[i * ldc + j]);
+    }
+}
+
+static int calls;
+static void late(lam_order order, lam_transpose ta, lam_transpose tb, int m, int n, int k, float alpha, const float *a, int lda,
+                 const float *b, int ldb, float beta, float *c, int ldc) {
+  sgemm_with(order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  if (++calls > 10) c[(m - 1) * ldc + n - 1] += 1;
+}
+
+static void a_product_that_becomes_wrong_is_found_afterwards(void **state) {
+  (void)state;
+  static const char *const texts[] = { "5x7x33:NN", "5x7x33:TT:ldc=9", "5x7x33:NT:beta=1", "5x7x33:TN:alpha=-2:beta=-3" };
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (int lies = 0; lies < 2; lies++) {
+      char why[WHY_TEXT];
+      product p;
+      matrices x;
+      lam_context *context = lam_context_create(NULL);
+      assert_int_equal(read_product(texts[i], &p, why), EXIT_OK);
+      context->gemm = lam_gemm_add(context, "tested", lies ? late : sgemm_with, NULL);
+      assert_non_null(context->gemm);
+      assert_true(matrices_make(&x, &p, 3));
+      calls = 0;
+      assert_true(matrices_check(&x, context).error_over_bound <= 1);
+      for (int call = 0; call < 20; call++) matrices_multiply(&x, context);
+      const double share = matrices_recheck(&x, context);
+      assert_true(lies ? share > 1 : share <= 1);
+      matrices_release(&x);
+      lam_context_destroy(context);
+    }
+  }
 }
 
 int main(void) {
@@ -170,6 +234,8 @@ int main(void) {
     cmocka_unit_test(a_sweep_has_every_combination),
     cmocka_unit_test(sets_of_shapes_are_read_and_say_where_they_come_from),
     cmocka_unit_test(products_are_read_as_they_are_written),
+    cmocka_unit_test(what_is_wrong_with_a_product_is_said),
+    cmocka_unit_test(a_product_that_becomes_wrong_is_found_afterwards),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
