@@ -2,8 +2,8 @@
  *
  * The table of options. Parsing, --help and the command that reproduces a result are made from it.
  */
-#include "bench/bench.h"
-#include "cli/apart.h"
+#include "bench/pin.h"
+#include "bench/workers.h"
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -28,14 +28,16 @@ static const cli_option options[] = {
   { "--threads", SIZES, AT(threads), WORKING, 0, "N,...", "threads", "1" },
   { "--pin", WORDS, AT(pin), MEASURING, 0, "CPU,...",
     "the CPUs to run on; none: where the system likes (one core for each thread)" },
-  { "--isa", WORDS, AT(isa), KERNELS | LIMIT, 0, "NAME,...", "instruction sets (all of this CPU), and plain: a loop in C" },
+  { "--isa", WORDS, AT(isa), KERNELS, 0, "NAME,...", "instruction sets (all of this CPU), and plain: a loop in C" },
+  { "--isa", WORDS, AT(isa), LIMIT, 0, "NAME,...", "instruction sets (all of this CPU)" },
   { "--kernel", WORDS, AT(kernel), KERNELS, 0, "NAME,...", "kernels (all)" },
   { "--cache", WORDS, AT(cache), GEMM, 0, "hot,cold", "matrices that are in cache, others each time that are not, or both",
     "hot" },
   { "--parts", FLAG, AT(parts), TRAIN | INFER, 0, NULL, "also the time of each operation of a step or call, and its limit" },
   { "--neighbours", SIZE, AT(neighbours), TRAIN, 0, "N",
-    "also steps beside N busy processes, and how much slower they are (256 at most)" },
-  { "--rounds", SIZE, AT(rounds), MEASURING, 0, "N", "rounds, in each of which everything runs once (256 at most)", "15" },
+    "also steps beside N busy processes, and how much slower they are (256 at most)", .most = MOST_NEIGHBOURS },
+  { "--rounds", SIZE, AT(rounds), MEASURING, 0, "N", "rounds, in each of which everything runs once (256 at most)", "15",
+    .most = MOST_SAMPLES },
   { "--launches", SIZE, AT(launches), WORKING, 0, "N", "how often each backend's process is started anew for them", "5" },
   { "--min-time", SECONDS, AT(min_time), MEASURING, 0, "SECONDS", "how long each thing is measured in all", "0.5" },
   { "--patience", SECONDS, AT(patience), WORKING, 0, "SECONDS", "how long a backend may be silent before it is refused", "20" },
@@ -77,8 +79,7 @@ int parse_options(const bench_command *command, int count, char **arguments, set
   }
   if (code) return code;
   if (files < command->files && !values->help) return wrong_usage("`%s` needs %s", name, command->usage);
-  if (values->rounds > MOST_SAMPLES) return wrong_usage("--rounds is at most %d, not %zu", MOST_SAMPLES, values->rounds);
-  return EXIT_OK;
+  return values->help ? EXIT_OK : check_pin(values);
 }
 
 static void add_words(char *text, size_t size, const char *option, const word_list *list) {

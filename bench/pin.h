@@ -8,6 +8,9 @@
 #include "bench/bench.h"
 #include <sched.h>
 
+/* Whether --pin names CPUs that this process may use, or is none; prints a sentence and returns EXIT_USAGE where not. */
+int check_pin(const settings *options);
+
 /* Pins this thread, and what it starts from now on, for work with so many threads: to --pin, or to one core for each thread, the
  * last ones first because the system's own work prefers the first. `*before` is where it could run. Nothing happens with
  * `--pin none`, with fewer than two CPUs, or where the system refuses. `text`, where it is not NULL, says where. */

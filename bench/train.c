@@ -105,7 +105,6 @@ static int check_rows(settings *options) {
 
 int run_train(const settings *options, report *to) {
   settings checked = *options;
-  if (options->neighbours > MOST_NEIGHBOURS) return wrong_usage("--neighbours takes at most %d", MOST_NEIGHBOURS);
   int code = check_rows(&checked);
   for (size_t i = 0; options->parts && i < options->batch.count && !code; i++)
     if (checked.rows < options->batch.item[i]) code = wrong_usage("--parts needs at least as many rows as a batch has");

@@ -34,7 +34,7 @@ bool takes_value(const cli_option *option) { return option->kind != FLAG && opti
 
 static int set_whole(const cli_option *option, const char *text, void *field) {
   const bool seed = option->kind == SEED;
-  const unsigned long long least = !seed, most = seed ? UINT64_MAX : INT32_MAX;
+  const unsigned long long least = !seed, most = seed ? UINT64_MAX : option->most ? option->most : INT32_MAX;
   char *end;
   errno = 0;
   const unsigned long long value = strtoull(text, &end, 10);

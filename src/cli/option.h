@@ -20,7 +20,7 @@ typedef enum option_kind {
   WORDS,         /* word_list, separated by commas */
   SIZES,         /* size_list; numbers and ranges of them, separated by commas */
   WIDTHS,        /* size_list; at least two, separated by dashes */
-  SIZE,          /* size_t, at least 1 */
+  SIZE,          /* size_t, from 1 to `most` */
   SEED,          /* uint64_t */
   RATE,          /* float above or equal to 0; LAM_ZERO is 0 */
   FRACTION,      /* double between 0 and 1 */
@@ -59,6 +59,7 @@ typedef struct cli_option {
   lam_names names;
   bool in_checkpoint; /* a checkpoint says it: not to be repeated with --resume */
   bool outside;       /* has no place in a file of options */
+  size_t most;        /* of a SIZE; 0: INT32_MAX */
 } cli_option;
 
 /* A table ends with an option without a name. The option of one of these commands with this name, its dashes included, or NULL.
