@@ -58,6 +58,15 @@ static void release_report(old_report *r) {
   free(r->text);
 }
 
+/* A text, or a list of texts as one. */
+static const char *words_of(const lam_json *object, const char *key, char words[512]) {
+  const lam_json *list = lam_json_member_of(object, key, LAM_JSON_ARRAY), *word = list ? lam_json_first(list) : NULL;
+  snprintf(words, 512, "%s", text_of(object, key));
+  for (uint32_t i = 0; word && i < list->size; i++, word = lam_json_after(word))
+    if (word->kind == LAM_JSON_STRING) append(words, 512, "%s%s", i ? " " : "", word->text);
+  return words;
+}
+
 /* ---- matching ------------------------------------------------------------------------------------------------------ */
 
 /* What was measured, of all commands; results of two reports are the same thing where all of these are the same. */
@@ -212,7 +221,8 @@ static void find_lost(report *to, const old_report *before, const old_report *no
 static void compare_machines(const settings *options, report *to, const old_report *before, const old_report *now) {
   static const char *const told[] = { "cpu", "compiler", "lamina", "governor", "unset", "pinned", NULL };
   for (const char *const *key = told; *key; key++) {
-    const char *old = text_of(before->machine, *key), *new = text_of(now->machine, *key);
+    char first[512], second[512];
+    const char *old = words_of(before->machine, *key, first), *new = words_of(now->machine, *key, second);
     if (strcmp(old, new) != 0) report_note(to, "%s was \"%s\" and is \"%s\"", *key, old, new);
   }
   const double old = number_of(before->machine, "peak_gflops"), new = number_of(now->machine, "peak_gflops");

@@ -46,7 +46,7 @@ void machine_clean_environment(char **arguments, bool as_is) {
     const char *value = getenv(*name);
     if (!value) continue;
     size_t used = strlen(unset);
-    snprintf(unset + used, sizeof unset - used, "%s%s=%s", used ? " " : "", *name, value);
+    snprintf(unset + used, sizeof unset - used, "%s%s=%s", used ? "\n" : "", *name, value);
     unsetenv(*name);
   }
   if (!*unset || setenv(unset_name, unset, 1)) return;
@@ -174,10 +174,23 @@ const char *machine_setting(size_t *at) {
   return NULL;
 }
 
+/* The words that this character parts. */
+static void put_words(lam_json_writer *json, const char *key, const char *words, char between) {
+  char word[512];
+  lam_json_key(json, key);
+  lam_json_open(json, '[');
+  for (const char *end; *words; words = *end ? end + 1 : end) {
+    end = strchrnul(words, between);
+    snprintf(word, sizeof word, "%.*s", (int)(end - words), words);
+    lam_json_put_text(json, word);
+  }
+  lam_json_close(json, ']');
+}
+
 void machine_write(const machine *card, lam_json_writer *json) {
   lam_json_open(json, '{');
   json_put_text(json, "cpu", card->cpu);
-  json_put_text(json, "isas", card->isas);
+  put_words(json, "isas", card->isas, ' ');
   json_put_text(json, "system", card->system);
   json_put_text(json, "compiler", card->compiler);
   json_put_text(json, "lamina", lam_version());
@@ -201,6 +214,6 @@ void machine_write(const machine *card, lam_json_writer *json) {
   size_t at = 0;
   for (const char *setting; (setting = machine_setting(&at)) != NULL;) lam_json_put_text(json, setting);
   lam_json_close(json, ']');
-  json_put_text(json, "unset", card->unset);
+  put_words(json, "unset", card->unset, '\n');
   json_put_text(json, "pinned", card->pinned);
 }

@@ -8,6 +8,7 @@
 #include "file/json.h"
 #include <stdio.h>
 
+/* `isas` has spaces between its words, `unset` line feeds. */
 typedef struct machine {
   char cpu[128], isas[64], governor[32], system[160], compiler[64], unset[512], pinned[256];
   size_t cpus, allowed, cache[4]; /* cache[1..3]: bytes of L1 data, L2, L3 */

@@ -47,8 +47,8 @@ static void print_help(void) {
   for (size_t i = 0; i < COMMANDS; i++) printf("  %-10s %s\n", commands[i].name, commands[i].summary);
   puts("\n  --help     this text; `lamina-bench COMMAND --help` tells a command's options, with examples\n"
        "  --version  the version\n\n"
-       "Exit status: 0 done; 1 failed; 2 the command line is wrong; 3 something became slower (compare); 130 ended by Ctrl-C, "
-       "what was done being told.");
+       "Exit status: 0 done; 1 failed, or all that was to be measured is refused; 2 the command line is wrong;\n"
+       "3 something became slower (compare); 130 ended by Ctrl-C, what was done being told.");
 }
 
 static const bench_command *find_command(const char *name) {
@@ -99,13 +99,19 @@ static int run_command(const bench_command *command, const settings *options) {
   report_end(&r);
   progress(options, NULL);
   bool told = code == EXIT_OK || code == EXIT_SLOWER;
-  /* Markdown is for people too: no need for both. */
-  if (told && !(owner && strcmp(owner, "--markdown") == 0)) report_print(owner ? stderr : stdout, &r);
+  const bool in_vain = told && !r.results.count && !interrupted();
+  /* Files first: who reads the table may be gone, and the signal of that ends the program. */
   for (int i = 0; i < OUTPUTS && told; i++) {
     int written = outputs[i].path ? write_file(outputs[i].path, write_output, &outputs[i]) : EXIT_OK;
     if (written) code = written;
   }
+  /* Markdown is for people too: no need for both. */
+  if (told && !(owner && strcmp(owner, "--markdown") == 0)) report_print(owner ? stderr : stdout, &r);
   report_release(&r);
+  if (in_vain) {
+    fflush(stdout);
+    code = failed("nothing was measured: all that was asked for is refused");
+  }
   return code == EXIT_OK && interrupted() ? EXIT_SIGNAL + 2 : code;
 }
 

@@ -154,7 +154,10 @@ size_t report_facts(const report *r, fact facts[MOST_FACTS]) {
            card->load_after, card->others, card->stolen);
   add_fact(facts, &count, "pinned", "%s", card->pinned);
   for (const char *setting; (setting = machine_setting(&at)) != NULL;) add_fact(facts, &count, "environment", "%s", setting);
-  add_fact(facts, &count, "unset for measuring", "%s", card->unset);
+  char unset[sizeof card->unset];
+  snprintf(unset, sizeof unset, "%s", card->unset);
+  for (char *end = unset; (end = strchr(end, '\n')) != NULL;) *end = ' ';
+  add_fact(facts, &count, "unset for measuring", "%s", unset);
   return count;
 }
 

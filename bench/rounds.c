@@ -20,6 +20,9 @@ void watch_interrupts(void) {
   struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND };
   (void)sigaction(SIGINT, &action, NULL);
   (void)sigaction(SIGTERM, &action, NULL);
+  /* A terminal that is closed; nohup has it ignored. */
+  struct sigaction now;
+  if (sigaction(SIGHUP, NULL, &now) == 0 && now.sa_handler != SIG_IGN) (void)sigaction(SIGHUP, &action, NULL);
 }
 
 timing time_runs(void (*work)(void *user), void *user, size_t times) {

@@ -45,7 +45,7 @@ bool rounds_run(contender *contenders, size_t count, size_t reference, size_t ro
 /* Runs `work(user)` so many times between two looks at the clocks, where it is often after once that does not count. */
 timing time_runs(void (*work)(void *user), void *user, size_t times);
 
-/* Set by Ctrl-C: what is done is kept, what is left is not begun. */
+/* Set by Ctrl-C, SIGTERM and SIGHUP: what is done is kept, what is left is not begun. */
 bool interrupted(void);
 void watch_interrupts(void);
 

@@ -68,6 +68,36 @@ def test_each_library_that_is_wrong_is_refused_with_its_reason_and_the_rest_go_o
     assert backends["liar_honest"]["load_ms"] > 0 and backends["liar_honest"]["first_call_ms"] > 0
 
 
+def test_a_library_that_becomes_wrong_while_it_is_timed_is_refused():
+    report, table = measure("gemm", "--shapes", "4x5x6:NN,4x5x7:NN:beta=1", "--backends", "native,liar_late", libraries=["late"])
+    assert {result["backend"] for result in report["results"]} == {"native"}, report["results"]
+    assert re.search(r"^its product 4x5x6:NN has \S+ times the error that rounding explains after it was timed$",
+                     report["backends"][1]["refused"]), report["backends"]
+    assert "liar_late is refused: its product" in table, table
+    # Where beta is not 0 results build upon each other; one more is made and looked at.
+    report, _ = measure("gemm", "--shapes", "4x5x7:NN:beta=1", "--cache", "hot,cold", "--backends", "native,liar_late", libraries=["late"])
+    assert [result["backend"] for result in report["results"]] == ["native"] * 2, report["results"]
+    assert all(result["error_over_bound"] <= 1 for result in report["results"]), report["results"]
+    assert "4x5x7:NN:beta=1 has " in report["backends"][1]["refused"], report["backends"]
+
+
+def test_measuring_nothing_is_a_failure_and_measuring_some_is_none():
+    for arguments in (["gemm", "--shapes", "4x5x6:NN"], ["train", "--net", "5-3", "--rows", "16"], ["infer", "--net", "5-3"]):
+        for backends, code in (("/nowhere/lib.so", 1), ("/nowhere/lib.so,native", 0)):
+            with start(*arguments, *QUICK, "--backends", backends, "--json", libraries=[]) as run:
+                said, table = run.communicate(timeout=300)
+            assert run.returncode == code, (arguments, backends, table)
+            assert ("nothing was measured" in table) == bool(code) and "lib.so is refused: " in table, table
+            assert "/nowhere/lib.so" in json.loads(said)["backends"][0]["refused"], said
+
+
+def test_a_product_that_no_memory_holds_is_a_failure():
+    with start("gemm", *QUICK, "--shapes", "9999999x9999999x9999999:NN", "--backends", "native", "--json", libraries=[]) as run:
+        said, table = run.communicate(timeout=300)
+    assert run.returncode == 1 and "out of memory" in table and "nothing was measured" in table, table
+    assert json.loads(said)["results"] == [], said
+
+
 def test_a_reference_that_is_refused_gives_its_place_to_the_first_that_is_left():
     report, table = measure("gemm", "--shapes", "4x5x6:NN", "--backends", "liar_exits,native,liar_honest", "--reference", "liar_exits",
                             libraries=["exits", "honest"])

@@ -139,7 +139,7 @@ def test_kernels_reports_every_kernel_at_every_level_with_the_documented_keys():
     with open(os.path.join(SOURCE, "src", "kernels", "kernels.h"), encoding="utf-8") as header:
         kernels = set(re.findall(r"^  X\((\w+), ", header.read(), re.M))
     assert kernels and {result["kernel"] for result in report["results"]} == kernels
-    levels = set(report["machine"]["isas"].split()) | {"plain"}
+    levels = set(report["machine"]["isas"]) | {"plain"}
     assert {(result["kernel"], result["isa"]) for result in report["results"]} == {(k, i) for k in kernels for i in levels}
 
 
@@ -189,33 +189,52 @@ def test_csv_has_a_column_for_each_key_and_a_line_for_each_result():
 
 
 def test_settings_that_choose_kernels_are_unset_and_shown():
-    setting = {"OPENBLAS_CORETYPE": "Haswell"}
+    setting = {"OPENBLAS_CORETYPE": "Haswell", "MKL_CBWR": "two words"}
     machine = measure("infer", "--net", "3-2", environment=setting)["machine"]
     # The machine may have more such settings than this one.
-    assert "OPENBLAS_CORETYPE=Haswell" in machine["unset"].split() and not any("CORETYPE" in entry for entry in machine["environment"]), machine
+    assert {"OPENBLAS_CORETYPE=Haswell", "MKL_CBWR=two words"} <= set(machine["unset"]), machine
+    assert not any("CORETYPE" in entry or "CBWR" in entry for entry in machine["environment"]), machine
     machine = measure("infer", "--net", "3-2", "--as-is", environment=setting)["machine"]
-    assert machine["unset"] == "" and "OPENBLAS_CORETYPE=Haswell" in machine["environment"], machine
+    assert machine["unset"] == [] and "OPENBLAS_CORETYPE=Haswell" in machine["environment"], machine
 
 
-def wait_for_handler(run):
-    """Waits until the program catches Ctrl-C."""
+def wait_for_handler(run, number):
+    """Waits until the program catches this signal."""
     while run.poll() is None:
         with open(f"/proc/{run.pid}/status", encoding="utf-8") as file:
-            if int(re.search(r"^SigCgt:\s*(\w+)", file.read(), re.M)[1], 16) >> (signal.SIGINT - 1) & 1:
+            if int(re.search(r"^SigCgt:\s*(\w+)", file.read(), re.M)[1], 16) >> (number - 1) & 1:
                 return
         time.sleep(0.01)
 
 
 def test_an_interrupted_run_keeps_what_is_done():
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "report.json")
-        with subprocess.Popen([PROGRAM, "kernels", "--min-time", "3600", "--json", path], stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL) as run:
-            wait_for_handler(run)
-            run.send_signal(signal.SIGINT)
-            assert run.wait(120) == 130
-        with open(path, encoding="utf-8") as file:
-            assert json.load(file)["command"] == "kernels"
+    # A closed terminal, too, where nobody reads the table any longer. The parent may have these signals ignored.
+    usual = lambda: [signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGPIPE)]
+    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "report.json")
+            reader, writer = os.pipe()
+            with subprocess.Popen([PROGRAM, "kernels", "--min-time", "3600", "--json", path], stderr=subprocess.DEVNULL, preexec_fn=usual,
+                                  stdout=writer if number == signal.SIGHUP else subprocess.DEVNULL) as run:
+                wait_for_handler(run, number)
+                os.close(writer)
+                os.close(reader)
+                run.send_signal(number)
+                assert run.wait(120) == (-signal.SIGPIPE if number == signal.SIGHUP else 130), number
+            with open(path, encoding="utf-8") as file:
+                assert json.load(file)["command"] == "kernels"
+
+
+def test_a_run_that_is_to_outlive_its_terminal_does():
+    ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with subprocess.Popen([PROGRAM, "kernels", "--min-time", "3600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          preexec_fn=ignore) as run:
+        wait_for_handler(run, signal.SIGTERM)
+        run.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        assert run.poll() is None
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(120) == 130
 
 
 def test_wrong_command_lines_are_answered_with_a_sentence():
@@ -224,7 +243,16 @@ def test_wrong_command_lines_are_answered_with_a_sentence():
         (["--roundz", "--rounds"], "train", "--roundz", "3"),
         (["--cache"], "train", "--cache", "cold"),
         (["cache", "warm", "hot"], "gemm", "--cache", "warm"),
-        (["--rounds", "from 1", "0"], "train", "--rounds", "0"),
+        (["--rounds", "from 1 to 256", "0"], "train", "--rounds", "0"),
+        (["--neighbours", "from 1 to 256", "257"], "train", "--neighbours", "257"),
+        (["--pin", "\"x\"", "none"], "limit", "--pin", "x"),
+        (["--pin", "\"-1\""], "gemm", "--pin=-1"),
+        (["--pin", "\"none\""], "kernels", "--pin", "none,0"),
+        (["--pin 99999", "may not run there"], "train", "--pin", "99999"),
+        (["8x8x8:NN:lda=2", "lda is 2, less than a row of its matrix, 8"], "gemm", "--shapes", "8x8x8:NN:lda=2"),
+        (["alpha takes a number", "foo"], "gemm", "--shapes", "8x8x8:NN:alpha=foo"),
+        (["8x8x8", "8x8x8:NN"], "gemm", "--shapes", "8x8x8"),
+        (["XX", "8x256x256:NN"], "gemm", "--m", "8", "--trans", "XX"),
         (["--rounds", "256", "999"], "train", "--rounds", "999"),
         (["--rounds", "needs a value"], "train", "--rounds"),
         (["--min-time", "fast"], "train", "--min-time", "fast"),
@@ -258,6 +286,24 @@ def test_wrong_command_lines_are_answered_with_a_sentence():
 def test_a_file_that_cannot_be_written_is_told_before_the_measuring():
     done = bench("limit", "--min-time", "3600", "--json", "/nowhere/report.json")
     assert done.returncode == 1 and "/nowhere/report.json" in done.stderr, done
+
+
+def test_a_cpu_that_the_process_may_not_use_is_refused():
+    allowed = sorted(os.sched_getaffinity(0))
+    done = bench("infer", "--net", "3-2", "--backends", "native", *QUICK, "--pin", str(allowed[0]), "--json")
+    assert done.returncode == 0, done
+    # A process that may use one CPU is not pinned: it cannot run elsewhere.
+    assert json.loads(done.stdout)["machine"]["pinned"] == (f"1 thread on CPU {allowed[0]}" if len(allowed) > 1 else ""), done
+    forbidden = next(cpu for cpu in range(1024) if cpu not in allowed)
+    refuse([f"--pin {forbidden}", "may not run there, but on " + str(allowed[0])], "limit", "--pin", f"{allowed[0]},{forbidden}")
+
+
+def test_help_offers_the_plain_loop_where_there_is_one():
+    for command, offered in ("kernels", True), ("limit", False):
+        (line,) = [line for line in bench(command, "--help").stdout.splitlines() if line.startswith("  --isa ")]
+        assert ("plain" in line) == offered, line
+        done = bench(command, "--isa", "plain", "--shapes", "3x20", *QUICK) if offered else bench(command, "--isa", "plain")
+        assert done.returncode == (0 if offered else 2), done
 
 
 def test_help_has_every_option():

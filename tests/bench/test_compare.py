@@ -49,6 +49,13 @@ def scale(report, index, factor):
         report["results"][index][key] *= factor
 
 
+def test_what_was_unset_is_compared_of_old_reports_too():
+    # It was a text, and is a list.
+    old, same, other = (changed(lambda new, unset=unset: new["machine"].update(unset=unset)) for unset in ("A=1 B=2", ["A=1", "B=2"], ["A=1"]))
+    assert "unset" not in compare(old, same)[2] and "unset" not in compare(same, same)[2]
+    assert 'unset was "A=1 B=2" and is "A=1"' in compare(same, other)[2]
+
+
 def test_a_report_is_as_fast_as_itself():
     code, report, said = compare(OLD, OLD)
     assert code == 0 and [r["verdict"] for r in report["results"]] == ["not separated"] * 4, report
