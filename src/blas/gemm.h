@@ -149,8 +149,8 @@ void lam_activation_backward_run(const lam_kernel_table *kernels, const lam_func
 
 /* The linked and the opened BLAS run single-threaded between the first enter and the last leave of all threads of the process;
  * then their settings are as they were. This count and the table of settings are the library's one piece of state that is not in
- * a context, with the lock below, because the settings themselves are the process's. Nothing happens where a library has no such setting or the
- * context keeps its threads. */
+ * a context, with the lock below, because the settings themselves are the process's. Nothing happens where a library has no such
+ * setting or the context keeps its threads. */
 void lam_blas_enter(const lam_context *context);
 void lam_blas_leave(const lam_context *context);
 /* For the libraries of `alone`, of which the process has one, whatever the context. */
