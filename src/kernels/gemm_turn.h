@@ -105,6 +105,25 @@ LAM_INLINE quad quad_load(const float *p) {
   return q;
 }
 
+/* The first `count` of four numbers. */
+#ifdef LAM_ISA_AVX2
+LAM_INLINE __m128i first_of_four(size_t count) {
+  static const int32_t mask[] = { -1, -1, -1, -1, 0, 0, 0, 0 };
+  return _mm_loadu_si128((const __m128i *)(const void *)(mask + 4 - count));
+}
+LAM_INLINE quad quad_load_n(const float *p, size_t count) { return (quad)_mm_maskload_ps(p, first_of_four(count)); }
+LAM_INLINE void quad_store_n(float *p, quad q, size_t count) { _mm_maskstore_ps(p, first_of_four(count), (__m128)q); }
+#else
+LAM_INLINE quad quad_load_n(const float *p, size_t count) {
+  quad q = { 0 };
+  for (size_t i = 0; i < count; ++i) q[i] = p[i];
+  return q;
+}
+LAM_INLINE void quad_store_n(float *p, quad q, size_t count) {
+  for (size_t i = 0; i < count; ++i) p[i] = q[i];
+}
+#endif
+
 /* Four by four: v[j][i] = v[i][j]. */
 LAM_INLINE void turn_quads(quad v[4]) {
   quad ab_low = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5), ab_high = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7);
@@ -115,25 +134,32 @@ LAM_INLINE void turn_quads(quad v[4]) {
   v[3] = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
 }
 
-/* to[j][i] = from[i][j], i < rows, j < columns: four by four, then the rest one by one. */
+/* Four rows or fewer, beyond the last of which it is read again. */
+LAM_INLINE void turn_rows(float *to, size_t to_step, const float *from, size_t from_step, size_t rows, size_t columns) {
+  for (size_t j = 0; j < columns; j += 4) {
+    const size_t count = columns - j < 4 ? columns - j : 4;
+    quad v[4];
+    LAM_UNROLL
+    for (size_t r = 0; r < 4; ++r) {
+      const float *row = from + (r < rows ? r : rows - 1) * from_step + j;
+      v[r] = count == 4 ? quad_load(row) : quad_load_n(row, count);
+    }
+    turn_quads(v);
+    LAM_UNROLL
+    for (size_t c = 0; c < 4; ++c) {
+      if (c < count && rows == 4)
+        memcpy(to + (j + c) * to_step, &v[c], sizeof v[c]);
+      else if (c < count)
+        quad_store_n(to + (j + c) * to_step, v[c], rows);
+    }
+  }
+}
+
+/* to[j][i] = from[i][j], i < rows, j < columns. */
 static void turn(float *to, size_t to_step, const float *from, size_t from_step, size_t rows, size_t columns) {
   size_t i = 0;
-  for (; i + 4 <= rows; i += 4) {
-    const float *f = from + i * from_step;
-    size_t j = 0;
-    for (; j + 4 <= columns; j += 4) {
-      quad v[4];
-      for (size_t q = 0; q < 4; ++q) v[q] = quad_load(f + q * from_step + j);
-      turn_quads(v);
-      for (size_t q = 0; q < 4; ++q) memcpy(to + (j + q) * to_step + i, &v[q], sizeof v[q]);
-    }
-    for (; j < columns; ++j) {
-      for (size_t q = 0; q < 4; ++q) to[j * to_step + i + q] = f[q * from_step + j];
-    }
-  }
-  for (; i < rows; ++i) {
-    for (size_t j = 0; j < columns; ++j) to[j * to_step + i] = from[i * from_step + j];
-  }
+  for (; i + 4 <= rows; i += 4) turn_rows(to + i, to_step, from + i * from_step, from_step, 4, columns);
+  if (i < rows) turn_rows(to + i, to_step, from + i * from_step, from_step, rows - i, columns);
 }
 
 #endif
