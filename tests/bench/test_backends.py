@@ -26,6 +26,8 @@ QUICK = ["--rounds", "2", "--min-time", "0.001", "--pin", "none", "--as-is"]
 def start(*arguments, libraries, **options):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LAMINA_", "VIRTUAL_ENV"))}
     environment["LAMINA_GEMM_PATH"] = ":".join(map(liar, libraries))
+    # A sanitizer ends a program that asks for too much memory, unless it is told to answer like the C library.
+    environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":allocator_may_return_null=1"
     return subprocess.Popen([PROGRAM, *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, encoding="utf-8", **options)
 
