@@ -80,7 +80,10 @@ static void vary(lam_probe *p, float *x, size_t stride, double scale, lam_term t
 
 static double largest_of(const float *x, size_t stride, size_t count) {
   double largest = 0;
-  for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs((double)x[i * stride]));
+  for (size_t i = 0; i < count; i++) {
+    double size = fabs((double)x[i * stride]);
+    if (size > largest) largest = size; /* gcc 12 breaks down over fmax here, on 64-bit ARM */
+  }
   return largest;
 }
 

@@ -166,7 +166,8 @@ typedef struct extremes {
 
 static void see_largest(void *user, const lam_metric_batch *batch) {
   extremes *e = user;
-  for (size_t i = 0; i < batch->rows * batch->width; i++) e->largest = fmax(e->largest, (double)batch->predictions[i]);
+  for (size_t i = 0; i < batch->rows * batch->width; i++) /* gcc 12 breaks down over fmax here, on 64-bit ARM */
+    if ((double)batch->predictions[i] > e->largest) e->largest = (double)batch->predictions[i];
 }
 static void tell_largest(void *user, lam_metric_result *result) { result->value = ((extremes *)user)->largest; }
 static void forget_largest(void *user) { ((extremes *)user)->largest = 0; }
