@@ -79,11 +79,11 @@ typedef struct lam_gemm_error {
  * |computed - true| <= gamma_(k+2) (|alpha| |A||B| + |beta| |C|), gamma_n = n u / (1 - n u), u = 2^-24: Higham, "Accuracy and
  * Stability of Numerical Algorithms", 2nd edition, section 3.5. */
 lam_gemm_error lam_gemm_worst(const lam_gemm_result *r, size_t looks);
-/* Refuses the backend that computed it, with the sentence of lam_gemm_vet, where an element is beyond its bound. All are looked
- * at.
- */
+/* Refuses the backend that computed it, with the sentence of lam_gemm_vet, where one of all its elements is beyond its bound. */
 lam_status lam_gemm_check(lam_context *context, const lam_gemm *gemm, const lam_gemm_result *r);
 
+/* The function of this name in what dlopen gave, or RTLD_DEFAULT; or NULL (library.c). */
+lam_any_function lam_library_function(void *handle, const char *name);
 /* Loads the library at `path` and binds its functions to `gemm`, unvetted (library.c). `provider` is said for a library that says
  * nothing of itself. LAM_IO where it does not load, LAM_UNSUPPORTED where it has no function for products. */
 lam_status lam_library_open(lam_context *context, const char *path, lam_gemm *gemm, const char *provider);

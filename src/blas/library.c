@@ -29,13 +29,17 @@ typedef struct spelling {
 static const char *const prefixes[] = { "", "scipy_" };
 static const char *const suffixes[] = { "", "64_", "_64", "_64_", "64", "_" };
 
-static lam_any_function find(const spelling *s, const char *name) {
-  char symbol[96];
-  snprintf(symbol, sizeof symbol, "%s%s%s", s->prefix, name, s->suffix);
-  void *address = dlsym(s->handle, symbol);
+lam_any_function lam_library_function(void *handle, const char *name) {
+  void *address = dlsym(handle, name);
   lam_any_function function = NULL;
   memcpy(&function, &address, sizeof function); /* POSIX lets a function's address be a void *, C has no cast for it */
   return function;
+}
+
+static lam_any_function find(const spelling *s, const char *name) {
+  char symbol[96];
+  snprintf(symbol, sizeof symbol, "%s%s%s", s->prefix, name, s->suffix);
+  return lam_library_function(s->handle, symbol);
 }
 
 /* Of what a library says of itself, the suffix is mostly left out. */

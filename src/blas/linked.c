@@ -6,7 +6,6 @@
 #include "blas/gemm.h"
 #include <dlfcn.h>
 #include <stdio.h>
-#include <string.h>
 
 #ifdef LAM_HAVE_CBLAS
 #include <cblas.h>
@@ -29,19 +28,11 @@ void lam_linked_sgemv(lam_order order, lam_transpose trans, int m, int n, float 
               alpha, a, lda, x, incx, beta, y, incy);
 }
 
-#ifdef LAM_HAVE_OPENBLAS
-static lam_any_function find(const char *name) {
-  void *address = dlsym(RTLD_DEFAULT, name);
-  lam_any_function function = NULL;
-  memcpy(&function, &address, sizeof function);
-  return function;
-}
-#endif
-
 void lam_linked_identify(lam_gemm *gemm, bool keep_threads) {
 #ifdef LAM_HAVE_OPENBLAS
   gemm->alone = openblas_get_parallel() == OPENBLAS_SEQUENTIAL;
-  const lam_thread_setting openmp = { find("omp_get_max_threads"), find("omp_set_num_threads"), false };
+  const lam_thread_setting openmp = { lam_library_function(RTLD_DEFAULT, "omp_get_max_threads"),
+                                      lam_library_function(RTLD_DEFAULT, "omp_set_num_threads"), false };
   if (openblas_get_parallel() == OPENBLAS_OPENMP && openmp.get && openmp.set && !keep_threads) gemm->caller_threads = openmp;
   snprintf(gemm->version, sizeof gemm->version, "%s", openblas_get_config());
   snprintf(gemm->core, sizeof gemm->core, "%s", openblas_get_corename());

@@ -80,6 +80,12 @@ typedef struct lam_custom_call {
   lam_custom_pass pass;
 } lam_custom_call;
 
+/* What a pass that failed says of it. */
+static const char *reason_of(lam_custom_pass *pass, lam_status status) {
+  pass->message[sizeof pass->message - 1] = 0;
+  return pass->message[0] ? pass->message : lam_status_text(status);
+}
+
 static void run(const lam_operation *operation, const lam_plan *plan, const lam_step *step, size_t begin, size_t end) {
   (void)plan;
   (void)begin;
@@ -94,10 +100,9 @@ static void run(const lam_operation *operation, const lam_plan *plan, const lam_
   pass.step = step->number;
   lam_status status = backward ? custom->backward(&pass) : custom->forward(&pass);
   if (!status) return;
-  pass.message[sizeof pass.message - 1] = 0;
   call->failure->status = status;
   (void)snprintf(call->failure->message, sizeof call->failure->message, "%s (%s), %s pass: %s", pass.layer, custom->name,
-                 backward ? "backward" : "forward", pass.message[0] ? pass.message : lam_status_text(status));
+                 backward ? "backward" : "forward", reason_of(&pass, status));
 }
 
 /* The arrays of a pass, which lam_bind_place fills. */
@@ -153,10 +158,9 @@ const lam_custom_pass *lam_custom_pass_of(const lam_plan *plan, size_t node, boo
 lam_status lam_custom_run_forward(const lam_layer *layer, lam_custom_pass *pass) {
   const lam_custom_type *type = type_of(layer);
   lam_status status = type->custom.forward(pass);
-  pass->message[sizeof pass->message - 1] = 0;
   if (!status) return LAM_OK;
   return lam_fail(type->object.context, status, "%s (%s), forward pass: %s", layer->name, layer->type->name,
-                  pass->message[0] ? pass->message : lam_status_text(status));
+                  reason_of(pass, status));
 }
 
 static lam_status forward(const lam_layer *layer, lam_lowering *lowering) {
